@@ -1,0 +1,1 @@
+"""Statistik för Stöd och behandling: monthly national statistics as notebooks."""

@@ -1,0 +1,141 @@
+"""The contract of an extract: what each source's columns mean, and which values they accept.
+
+`sources.yml` declares the sources; this module gives each column type its SQL. `extract.py` checks files
+against it, `load.py` rows.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from sobstat.regions import LAN
+
+# White space that is stripped from an HSA-id, a code or a time: ASCII's, and the no-break space of pasted text.
+_STRIPPED = "trim({x}, ' \t\n\r\f\v\u00a0')"
+# ISO 8601 calendar dates and times, with or without seconds, fraction and offset.
+_ISO_TIME = (
+    r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+)
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """How the text `{x}` of a column becomes a value `{v}`, in SQL.
+
+    value   the value; NULL where there is none
+    fault   true where the row cannot be used, and what to say of it
+    notice  true where the row is kept but its value counts as unknown, and what to say of it
+    """
+
+    accepts: str
+    value: str
+    fault: tuple[str, str] | None = None
+    notice: tuple[str, str] | None = None
+
+
+_TEXT = "CASE WHEN trim({x}) <> '' THEN {x} END"
+_NUMBER = "try_cast({x} AS DOUBLE)"
+_COUNTIES = ", ".join(f"'{lan.lan_kod}'" for lan in LAN)
+COLUMN_TYPES = {
+    "text": ColumnType("text", _TEXT),
+    "person_id": ColumnType("text, turned into a keyed pseudonym", _TEXT),
+    "hsa_id": ColumnType(
+        "HSA-id, compared upper-cased and stripped of white space", f"nullif(upper({_STRIPPED}), '')"
+    ),
+    "lan_kod": ColumnType(
+        "two digits",
+        f"CASE length({_STRIPPED}) WHEN 0 THEN NULL WHEN 1 THEN '0' || {_STRIPPED} ELSE {_STRIPPED} END",
+        notice=(f"{{v}} NOT IN ({_COUNTIES})", "lan_kod is not a county code, counted as unknown"),
+    ),
+    "kon": ColumnType(
+        "`Kvinna` or `Man`; anything else counts as `Okänt`",
+        "CASE WHEN {x} IN ('Kvinna', 'Man') THEN {x} END",
+        notice=("trim({x}) <> '' AND {v} IS NULL", "unknown kon, counted as Okänt"),
+    ),
+    "age": ColumnType(
+        "whole years; outside 0–120 counts as `Okänd`",
+        f"CASE WHEN {_NUMBER} >= 0 AND {_NUMBER} < 121 THEN CAST(floor({_NUMBER}) AS SMALLINT) END",
+        fault=(f"trim({{x}}) <> '' AND NOT coalesce(isfinite({_NUMBER}), false)", "is not a number"),
+        notice=("trim({x}) <> '' AND {v} IS NULL", "age outside 0–120, counted as Okänd"),
+    ),
+    "number": ColumnType(
+        "whole number, 0 or more",
+        f"CASE WHEN {_NUMBER} >= 0 AND {_NUMBER} = try_cast({_NUMBER} AS INTEGER) THEN CAST({_NUMBER} AS INTEGER) END",
+        fault=("trim({x}) <> '' AND {v} IS NULL", "is not a whole number of 0 or more"),
+    ),
+    # The instant in UTC. Without an offset the time is Stockholm's; the hour that occurs twice in autumn is
+    # then the first of the two.
+    "time": ColumnType(
+        "ISO 8601; with an offset or `Z`, or without, then Europe/Stockholm",
+        "sob_tid({x})",
+        fault=("trim({x}) <> '' AND {v} IS NULL", "is not a time in ISO 8601"),
+    ),
+}
+
+# `sob_tid(text)`: an ISO 8601 time as an instant in UTC, NULL if it is none.
+TIME_MACRO = f"""
+CREATE OR REPLACE TEMP MACRO sob_instant(x) AS
+    CASE WHEN regexp_matches(x, '{_ISO_TIME}')
+    THEN try_cast(replace(replace(x, ',', '.'), ' +', '+') AS TIMESTAMPTZ) END;
+CREATE OR REPLACE TEMP MACRO sob_tid(x) AS (
+    SELECT CASE
+        WHEN length(t) > 10 AND NOT regexp_matches(t, '(Z|[+-]\\d{{2}}(:?\\d{{2}})?)$')
+            AND CAST(sob_instant(t) - INTERVAL 1 HOUR AS TIMESTAMP) = CAST(sob_instant(t) AS TIMESTAMP)
+        THEN timezone('UTC', sob_instant(t) - INTERVAL 1 HOUR)
+        ELSE timezone('UTC', sob_instant(t))
+    END
+    FROM (SELECT upper({_STRIPPED.format(x="x")}) AS t)
+);
+"""
+
+
+class Column(BaseModel):
+    """One column of a source, as `sources.yml` declares it."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: Literal[tuple(COLUMN_TYPES)]
+    meaning: str
+    required: bool = False
+
+
+class Source(BaseModel):
+    """One source of an extract, as `sources.yml` declares it."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    title: str
+    row: str
+    key: list[str]
+    replaced: bool = False
+    columns: dict[str, Column]
+
+
+@cache
+def sources() -> dict[str, Source]:
+    """Every source of an extract, by name."""
+    declared = yaml.safe_load(files("sobstat").joinpath("sources.yml").read_text("utf-8"))
+    return {name: Source(name=name, **block) for name, block in declared.items()}
+
+
+def documentation() -> str:
+    """The contract as Markdown: a section per source, a line per column."""
+    lines = ["# What an extract holds", ""]
+    for source in sources().values():
+        rule = "replaced whole by a load that brings it" if source.replaced else "merged by its key"
+        lines += [
+            f"## {source.title}: `{source.name}*.csv`, `.csv.gz` or `.parquet`",
+            "",
+            f"One row per {source.row.removeprefix('one ')}. Key: {', '.join(source.key)}; {rule}.",
+            "",
+            "| column | accepts | required | meaning |",
+            "|---|---|---|---|",
+        ]
+        for name, column in source.columns.items():
+            accepts = COLUMN_TYPES[column.type].accepts
+            lines.append(f"| `{name}` | {accepts} | {'yes' if column.required else ''} | {column.meaning} |")
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,112 @@
+"""The warehouse: one DuckDB file that its owner alone can read.
+
+It holds the contract's sources with ids turned into pseudonyms, the load history and the quarantine.
+Everything but the load opens it read-only.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from sobstat.contract import COLUMN_TYPES, Source, sources
+from sobstat.errors import SobstatError
+
+DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
+SCHEMA_VERSION = 1
+
+SQL_TYPES = {
+    "time": "TIMESTAMP",
+    "person_id": "UBIGINT",
+    "age": "SMALLINT",
+    "number": "INTEGER",
+} | dict.fromkeys(["text", "hsa_id", "lan_kod", "kon"], "VARCHAR")
+assert SQL_TYPES.keys() == COLUMN_TYPES.keys()
+
+# `dag` is the Stockholm date of `tidpunkt` (UTC): months and weekdays follow it, in any session time zone.
+DERIVED = {"arenden": {"dag": "CAST(timezone('Europe/Stockholm', timezone('UTC', tidpunkt)) AS DATE)"}}
+TABLES = {"arenden": "transaktion"}
+
+HISTORY = """
+CREATE TABLE lager.lager_version (version INTEGER, nyckel VARCHAR);
+CREATE TABLE lager.laddning (
+    laddning INTEGER,
+    tidpunkt TIMESTAMP,  -- UTC
+    program VARCHAR,     -- version of sobstat
+    lasta BIGINT,        -- rows read = kept + repeats + set aside
+    behallna BIGINT,
+    upprepade BIGINT,
+    undantagna BIGINT
+);
+CREATE TABLE lager.laddad_fil (
+    laddning INTEGER, fil VARCHAR, kalla VARCHAR, storlek BIGINT, sha256 VARCHAR,
+    lasta BIGINT, behallna BIGINT, upprepade BIGINT, undantagna BIGINT
+);
+CREATE TABLE lager.anmarkning (laddning INTEGER, kalla VARCHAR, anmarkning VARCHAR, antal BIGINT);
+CREATE TABLE lager.karantan (laddning INTEGER, fil VARCHAR, rad BIGINT, kalla VARCHAR, skal VARCHAR, innehall VARCHAR);
+"""
+
+
+def table_of(source: Source) -> str:
+    """The warehouse table that holds a source."""
+    return TABLES.get(source.name, source.name)
+
+
+def stored_name(source: Source, column: str) -> str:
+    """A column's name in the warehouse; `vardtagare_id` becomes `vardtagare`, since it is no longer an id."""
+    return column.removesuffix("_id") if source.columns[column].type == "person_id" else column
+
+
+def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
+    """Create the schema in the attached, empty warehouse."""
+    con.execute(HISTORY)
+    con.execute("INSERT INTO lager.lager_version VALUES (?, ?)", [SCHEMA_VERSION, key_fingerprint])
+    for source in sources().values():
+        columns = [f"{stored_name(source, n)} {SQL_TYPES[c.type]}" for n, c in source.columns.items()]
+        columns += [f"{name} DATE" for name in DERIVED.get(source.name, {})]
+        con.execute(f"CREATE TABLE lager.{table_of(source)} ({', '.join(columns)})")
+
+
+@contextmanager
+def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory session in Stockholm time.
+
+    What does not fit in memory is spilled to a folder that only its owner can read, removed at the end.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix=".sobstat-", dir=spill_in) as spill,
+        duckdb.connect(config={"temp_directory": spill}) as con,
+    ):
+        con.execute("SET TimeZone = 'Europe/Stockholm'")
+        yield con
+
+
+def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = False) -> None:
+    """Attach the warehouse to a session as `lager`, read-only unless `write`.
+
+    Raises SobstatError if it does not exist, is no warehouse, is of another version, or is in use.
+    """
+    if not write and not warehouse.is_file():
+        raise SobstatError(f"There is no warehouse {warehouse}: make one with `sobstat load DIR`.")
+    quoted = str(warehouse).replace("'", "''")
+    try:
+        con.execute(f"ATTACH '{quoted}' AS lager ({'READ_WRITE' if write else 'READ_ONLY'})")
+    except duckdb.Error as error:
+        if "lock" in str(error):
+            raise SobstatError(f"The warehouse {warehouse} is in use by another process: try again later.") from error
+        raise SobstatError(f"{warehouse} is not a warehouse made by `sobstat load`.") from error
+    version = schema_version(con)
+    if version is None and not write:
+        raise SobstatError(f"The warehouse {warehouse} is empty: load an extract with `sobstat load DIR`.")
+    if version not in (None, SCHEMA_VERSION):
+        raise SobstatError(f"{warehouse} has schema version {version}; this program reads {SCHEMA_VERSION}.")
+
+
+def schema_version(con: duckdb.DuckDBPyConnection) -> int | None:
+    """The attached warehouse's schema version; None if nothing was ever loaded into it."""
+    query = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lager' AND table_name = 'lager_version'"
+    if con.execute(query).fetchone() is None:
+        return None
+    return con.execute("SELECT version FROM lager.lager_version").fetchone()[0]
