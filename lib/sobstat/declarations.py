@@ -1,0 +1,108 @@
+"""The declarations that a statistician edits, read and checked: dimensions, measures and reports.
+
+`dimensions.yml`, `measures.yml` and `reports.yml` say what their fields mean. A mistake in one of them stops the
+program at start with the field and the reason.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: str
+    title: str
+
+
+class Dimension(_Block):
+    """What figures can be broken down by."""
+
+    columns: list[str]
+    fixed: list[str] | Literal["period", "region"] = []
+    last: list[str] = []
+    person: bool = False
+
+    @property
+    def name_column(self) -> str:
+        """The column that readers see."""
+        return self.columns[-1]
+
+
+class Measure(_Block):
+    """What is counted, and how it may be added."""
+
+    kind: Literal["flow", "stock", "distinct", "ratio", "share"]
+    unit: str
+    definition: str
+    caveats: list[str] = []
+    name: str = ""
+    fact: str | None = None
+    column: str | None = None
+    persons: bool = False
+    numerator: str | None = None
+    denominator: str | None = None
+    scale: int = 1
+    decimals: int = 0
+    version: int = 1
+
+    def model_post_init(self, _context) -> None:
+        needed = {"ratio": ["numerator", "denominator"], "share": ["numerator"]}.get(self.kind, ["fact", "column"])
+        if missing := [field for field in needed if getattr(self, field) is None]:
+            raise ValueError(f"measure {self.id} of kind {self.kind} needs {', '.join(missing)}")
+
+    @property
+    def column_name(self) -> str:
+        """The measure's column in a table."""
+        return self.name or self.id
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is counted in the data, not computed from other measures."""
+        return self.kind in ("flow", "stock", "distinct")
+
+    @property
+    def additive(self) -> bool:
+        """Whether groups may be added together."""
+        return self.kind in ("flow", "stock")
+
+
+class Report(_Block):
+    """One table of the publication."""
+
+    notebook: str
+    by: list[str]
+    measures: list[str]
+    drilldown: bool = False
+    caveats: list[str] = []
+
+
+def _read(name: str, model: type[_Block]) -> dict:
+    blocks = yaml.safe_load(files("sobstat").joinpath(name).read_text("utf-8"))
+    return {key: model(id=key, **block) for key, block in blocks.items()}
+
+
+@cache
+def dimensions() -> dict[str, Dimension]:
+    """Every dimension, by name."""
+    return _read("dimensions.yml", Dimension)
+
+
+@cache
+def measures() -> dict[str, Measure]:
+    """Every measure, by name."""
+    return _read("measures.yml", Measure)
+
+
+@cache
+def reports() -> dict[str, Report]:
+    """Every report, by id; raises ValueError if one names a dimension or measure that isn't declared."""
+    found = _read("reports.yml", Report)
+    for report in found.values():
+        unknown = {*report.by} - dimensions().keys() | {*report.measures} - measures().keys()
+        if unknown:
+            raise ValueError(f"report {report.id} names {', '.join(sorted(unknown))}, which is not declared")
+    return found

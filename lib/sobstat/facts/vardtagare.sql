@@ -1,0 +1,8 @@
+-- One row per known resident and window: their latest counted event in it, whose kön and age are theirs.
+-- The window is the period, or each group of what a table is broken down by besides kön and age.
+SELECT *
+FROM handelse
+WHERE vardtagare IS NOT NULL
+QUALIFY row_number() OVER (
+    PARTITION BY {fonster} ORDER BY tidpunkt DESC, ordning DESC, transaktion_id DESC
+) = 1

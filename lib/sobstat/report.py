@@ -1,0 +1,96 @@
+"""What a notebook works with: a report for one region and period, whose tables are ready to show.
+
+    report = open_report(region, from_month, to_month, warehouse, min_antal)
+    report.table("per-lan")                                       a table of the publication
+    report.breakdown(["startade", "behandlare"], by=["process"])  any other
+
+Both return pandas DataFrames in which small counts of residents are hidden already.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from sobstat.declarations import Report, reports
+from sobstat.disclosure import MIN_ANTAL
+from sobstat.errors import SobstatError
+from sobstat.months import Month, Period, this_month
+from sobstat.regions import Region, parse_region
+from sobstat.tables import build_facts, make_table
+from sobstat.warehouse import attach, session
+
+
+class RegionReport:
+    """The figures of one region and period; made by `open_report`."""
+
+    def __init__(self, region: Region, period: Period, warehouse: Path, min_antal: int):
+        self.region = region
+        self.period = period
+        self.min_antal = min_antal
+        self._stack = ExitStack()
+        self.con = self._stack.enter_context(session())
+        attach(self.con, warehouse)
+        build_facts(self.con, period, region)
+
+    def table(self, report_id: str) -> pd.DataFrame:
+        """A table of the publication, by its id in reports.yml; columns as `make_table` says.
+
+        Raises SobstatError for an unknown id.
+        """
+        report = find_report(report_id)
+        return make_table(
+            self.con, report.measures, report.by, drilldown=report.drilldown, min_antal=self.min_antal
+        )
+
+    def breakdown(self, measures: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+        """Any measures of measures.yml, broken down by any dimensions of dimensions.yml.
+
+        Raises SobstatError for unknown names, or a breakdown that a measure does not have.
+        """
+        return make_table(self.con, list(measures), list(by), min_antal=self.min_antal)
+
+    @cached_property
+    def synthetic(self) -> bool:
+        """Whether the figures rest on made-up data (`sobstat demo` marks every transaction)."""
+        query = "SELECT count(*) FROM (FROM lager.transaktion WHERE starts_with(transaktion_id, 'SYN-') LIMIT 1)"
+        return self.con.execute(query).fetchall()[0][0] > 0
+
+    @cached_property
+    def population_date(self) -> str | None:
+        """The date of the population that rates use, such as `2024-12-31`; None without population."""
+        (ar,) = self.con.execute("SELECT max(ar) FROM folkmangd").fetchall()[0]
+        return ar and f"{ar}-12-31"
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def find_report(report_id: str) -> Report:
+    """A report's declaration; raises SobstatError, naming all, for an unknown id."""
+    if report_id not in reports():
+        raise SobstatError(f"There is no report {report_id!r}: choose among {', '.join(reports())}.")
+    return reports()[report_id]
+
+
+def open_report(
+    region: str = "riket",
+    from_month: str = "",
+    to_month: str = "",
+    warehouse: str | Path = "data/sobstat.duckdb",
+    min_antal: int = MIN_ANTAL,
+) -> RegionReport:
+    """Open a report for a region (`riket`, or a län by code, slug or name) and whole months, both included.
+
+    The warehouse is opened read-only. Counts of residents are shown when they exceed `min_antal`.
+    Raises SobstatError for an unknown region, a period before October 2015, reversed or not yet over, a negative
+    or fractional `min_antal`, or a warehouse that cannot be read.
+    """
+    period = Period.parse(from_month, to_month)
+    if period.last >= this_month():
+        raise SobstatError(f"The period ends in {period.last}, which is not over: the last whole month is {this_month() + -1}.")
+    if not isinstance(min_antal, int) or isinstance(min_antal, bool) or min_antal < 0:
+        raise SobstatError(f"min_antal is {min_antal!r}: give a whole number, 0 or more.")
+    return RegionReport(parse_region(region), period, Path(warehouse), min_antal)
