@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+
 from reference import Reference
 from sobstat.load import load_extract
 from sobstat.report import open_report

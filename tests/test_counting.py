@@ -7,6 +7,7 @@ Each case runs on the reference and on the library. Columns a case leaves out ar
 from itertools import count
 
 import pytest
+
 from extracts import COLUMNS, Figures, check, check_all, load, make_extract, shown
 from sobstat.errors import SobstatError
 from sobstat.report import open_report
@@ -231,14 +232,23 @@ def test_a_reopened_arende_keeps_the_reason_of_its_completion(figures):
 def test_started_and_completed_within_a_month_is_never_pagaende(figures):
     report = figures(
         """
-        | arende_id | status     | tidpunkt            |
-        | A1        | Inprogress | 2025-10-01T00:00:00 |
-        | A1        | Done       | 2025-10-31T23:59:59 |
-        | A2        | Inprogress | 2025-10-31T23:00:00 |
-        | A2        | Done       | 2025-11-01T00:00:00 |
+        | arende_id | status     | tidpunkt            | moment |
+        | A1        | Inprogress | 2025-10-01T00:00:00 | Brief  |
+        | A1        | Done       | 2025-10-31T23:59:59 | Brief  |
+        | A2        | Inprogress | 2025-10-31T23:00:00 | Longer |
+        | A2        | Done       | 2025-11-01T00:00:00 | Longer |
         """
     ).open("2025-09", "2025-11")
     assert stock(report) == {"2025-09": 0, "2025-10": 1, "2025-11": 0}
+    check_all(
+        report.table("pagaende-per-moment"),
+        """
+        | manad   | moment | pagaende |
+        | 2025-09 | Longer | 0        |
+        | 2025-10 | Longer | 1        |
+        | 2025-11 | Longer | 0        |
+        """,
+    )
 
 
 def test_a_completion_without_a_start_is_a_completion(figures):
@@ -858,6 +868,13 @@ def test_period_after_the_data(figures):
     assert stock(report) == {"2025-09": 1, "2025-10": 1}
     assert report.table("per-process") == []
     assert report.table("per-avslutningsorsak") == []
+    check(
+        report.table(DRILL_DOWN)[-1:],
+        """
+        | niva             | vardenhet | moment | avslutningsorsak | startade | pagaende | avslutade |
+        | avslutningsorsak | Unit A1   | KBT    | Ej avslutat      | 0        | 1        | 0         |
+        """,
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from extracts import COLUMNS, NOW, Library, check
 from reference import Reference, read_extract
 from sobstat.load import load_extract

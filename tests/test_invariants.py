@@ -10,9 +10,10 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from extracts import COLUMNS, Library, in_any_order, load, make_extract, shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from extracts import COLUMNS, Library, in_any_order, load, make_extract, shown
 from reference import COLUMNS as LEVEL_COLUMNS
 from reference import Reference, read_log
 
@@ -26,7 +27,7 @@ AUTUMN = {
     "periods": [("2025-09", "2025-10"), ("2025-10", "2025-10")],
     "whole": ("2025-08", "2025-10"),
     "times": [
-        "2025-08-31T23:59:59", "2025-09-01T00:00:00", "2025-09-15T12:00:00", "2025-09-30T21:59:59.999Z",
+        *OLD, "2025-08-31T23:59:59", "2025-09-01T00:00:00", "2025-09-15T12:00:00", "2025-09-30T21:59:59.999Z",
         "2025-09-30T22:00:00Z", "2025-10-01T00:00:00.000001", "2025-10-25T22:30:00Z", "2025-10-26T02:30:00",
         "2025-10-26T02:30:00+02:00", "2025-10-26T00:30:00Z", "2025-10-26T02:30:00+01:00",
         "2025-10-26T03:00:00", "2025-10-31T22:30:00Z", "2025-10-31T23:59:59.999999",
@@ -54,6 +55,20 @@ YEAR_END = {
     ],
     "later": ["2022-01-31T23:00:00Z", "2022-02-01T00:00:00", "2022-03-01T08:00:00"],
 }  # fmt: skip
+# Nothing but the odd hours, so that their order matters in most logs
+AUTUMN_HOUR = AUTUMN | {
+    "times": [
+        "2025-10-26T02:30:00", "2025-10-26T02:30:00+02:00", "2025-10-26T00:45:00Z",
+        "2025-10-26T02:15:00+01:00", "2025-10-26T02:30:00+01:00",
+    ]
+}  # fmt: skip
+SPRING_HOUR = SPRING | {
+    "times": [
+        "2024-03-31T02:30:00", "2024-03-31T00:45:00Z", "2024-03-31T01:15:00Z", "2024-03-31T03:30:00+02:00",
+        "2024-03-31T03:00:00",
+    ]
+}  # fmt: skip
+SEASONS = [AUTUMN, AUTUMN_HOUR, SPRING, SPRING_HOUR, YEAR_END]
 
 ARENDEN = ["A1", "A2", "A3", "A4", "NA"]
 
@@ -82,7 +97,7 @@ def rows(times: list[str]):
 @st.composite
 def cases(draw):
     """A season's log, its therapists, a period to report and more transactions after that period."""
-    season = draw(st.sampled_from([AUTUMN, SPRING, YEAR_END]))
+    season = draw(st.sampled_from(SEASONS))
     log = draw(st.lists(rows(season["times"]), min_size=1, max_size=14))
     later = draw(st.lists(rows(season["later"]), max_size=4))
     # T10 stands before T2 in the text order that settles ties

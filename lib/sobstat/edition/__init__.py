@@ -1,0 +1,1 @@
+"""The monthly edition: parameters → notebooks → pages → checks → manifest → site."""

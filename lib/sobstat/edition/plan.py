@@ -1,0 +1,111 @@
+"""What an edition contains: its parameters, checked before any kernel starts, and the pages that follow from them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sobstat.disclosure import MIN_ANTAL
+from sobstat.errors import SobstatError
+from sobstat.months import FIRST_MONTH, Month, Period
+from sobstat.regions import REGIONS, Region, parse_region
+
+DEFAULT_PARAMS = Path("params/edition.yml")
+
+
+def _slugs(names: list[str]) -> list[str]:
+    return [parse_region(name).slug for name in names]
+
+
+class NotebookParams(BaseModel):
+    """A notebook of the edition; without `regions` it has a page for each of the edition's."""
+
+    model_config = ConfigDict(extra="forbid")
+    title: str
+    regions: list[str] | None = None
+
+    _regions = field_validator("regions")(lambda names: names and _slugs(names))
+
+
+class EditionParams(BaseModel):
+    """A params file, as `params/edition.yml` explains it."""
+
+    model_config = ConfigDict(extra="forbid")
+    months: int = Field(default=12, ge=1)
+    min_antal: int = Field(default=MIN_ANTAL, ge=0)
+    regions: list[str] = [region.slug for region in REGIONS]
+    notebooks: dict[str, NotebookParams]
+
+    _regions = field_validator("regions")(_slugs)
+
+
+def read_params(path: Path) -> EditionParams:
+    """Read a params file; raises SobstatError that names every field that is unknown or ill-typed."""
+    try:
+        return EditionParams(**yaml.safe_load(path.read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise SobstatError(f"There is no params file {path}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+        raise SobstatError(f"{path} is not a YAML file of parameters: see params/edition.yml.") from error
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise SobstatError(f"{path} has {len(faults)} fault(s): {'; '.join(faults)}.") from error
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: a notebook run for a region."""
+
+    notebook: str
+    title: str
+    region: Region
+
+    @property
+    def address(self) -> str:
+        """Its path within the edition."""
+        return f"{self.region.slug}/{self.notebook}.html"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A month's publication: every page of every region, over one period.
+
+    `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up.
+    """
+
+    month: Month
+    period: Period
+    min_antal: int
+    pages: tuple[Page, ...]
+    loaded: str
+    synthetic: bool
+
+    @property
+    def regions(self) -> list[Region]:
+        return list(dict.fromkeys(page.region for page in self.pages))
+
+    def pages_of(self, region: Region) -> list[Page]:
+        return [page for page in self.pages if page.region == region]
+
+
+def period_of(month: Month, months: int) -> Period:
+    """The edition's period: so many months to and including its own, from October 2015 at the earliest."""
+    return Period.parse(max(month + (1 - months), FIRST_MONTH), month)
+
+
+def plan_pages(params: EditionParams, only: list[Region]) -> tuple[Page, ...]:
+    """The edition's pages, for `only` those regions if any are given.
+
+    Raises SobstatError for a region that the params file leaves out.
+    """
+    regions = [parse_region(slug) for slug in params.regions]
+    if outside := [region.slug for region in only if region not in regions]:
+        raise SobstatError(f"The params file holds no region {', '.join(outside)}: add it there.")
+    return tuple(
+        Page(name, notebook.title, region)
+        for region in regions
+        if not only or region in only
+        for name, notebook in params.notebooks.items()
+        if notebook.regions is None or region.slug in notebook.regions
+    )

@@ -1,0 +1,46 @@
+"""A table as a file: CSV, JSON or text, with the same figures in the same order as on the page."""
+
+import json
+
+import pandas as pd
+
+from sobstat.declarations import measures
+
+
+def _decimals(column: str) -> int | None:
+    """The decimals of a ratio's or share's column; None for all others."""
+    found = (m.decimals for m in measures().values() if m.column_name == column and not m.counted)
+    return next(found, None)
+
+
+def _written(table: pd.DataFrame, text: bool) -> pd.DataFrame:
+    """Every value as it is written: counts whole, ratios with their decimals, missing ones as None."""
+    written = table.astype(object)
+    for column in table:
+        decimals = _decimals(column)
+        values = [None if pd.isna(value) else value for value in table[column]]
+        if decimals is not None:
+            values = [
+                value if value is None else f"{value:.{decimals}f}" if text else round(float(value), decimals)
+                for value in values
+            ]
+        written[column] = pd.Series(values, index=table.index, dtype=object)
+    return written
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """UTF-8 text, comma, decimal point, header, a line feed per row; missing values are empty."""
+    return _written(table, text=True).to_csv(index=False, lineterminator="\n")
+
+
+def to_json(table: pd.DataFrame) -> str:
+    """A list of rows, each an object with the table's columns; missing values are null."""
+    return json.dumps(_written(table, text=False).to_dict("records"), ensure_ascii=False, indent=1) + "\n"
+
+
+def to_text(table: pd.DataFrame) -> str:
+    """Aligned columns for reading in a terminal."""
+    return _written(table, text=True).fillna("").to_string(index=False) + "\n"
+
+
+FORMATS = {"csv": to_csv, "json": to_json, "text": to_text}
