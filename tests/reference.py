@@ -45,6 +45,10 @@ def hsa_id(text):
     return text.strip().upper()
 
 
+def name_of(unit, catalogue):
+    return filled(catalogue[unit]["namn"], unit) if unit in catalogue else unit
+
+
 def instant(tidpunkt):
     """A time without offset is Stockholm time; Python's fold=0 settles the two odd DST hours."""
     time = datetime.fromisoformat(tidpunkt)
@@ -76,7 +80,7 @@ def read_log(extract):
             continue
         time = instant(row["tidpunkt"])
         giver, unit = hsa_id(row["vardgivare_id"]), hsa_id(row["vardenhet_id"])
-        lan_kod = givers[giver]["lan_kod"] if giver in givers else ""
+        lan_kod = givers[giver]["lan_kod"].strip() if giver in givers else ""
         if lan_kod not in LAN:
             lan_kod = ""
         log.append(
@@ -91,9 +95,9 @@ def read_log(extract):
                 "lan_kod": lan_kod,
                 "lan": LAN.get(lan_kod, "Okänt län"),
                 "vardgivare_id": giver,
-                "vardgivare": givers[giver]["namn"] if giver in givers else giver or "Okänd vårdgivare",
+                "vardgivare": name_of(giver, givers) or "Okänd vårdgivare",
                 "vardenhet_id": unit,
-                "vardenhet": units[unit]["namn"] if unit in units else unit or "Okänd vårdenhet",
+                "vardenhet": name_of(unit, units) or "Okänd vårdenhet",
                 "person": filled(row["vardtagare_id"], None),
                 "kon": row["kon"] if row["kon"] in ("Kvinna", "Man") else "Okänt",
                 "aldersgrupp": age_group(row["alder"]),

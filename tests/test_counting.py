@@ -50,27 +50,30 @@ def test_a_month_ends_at_midnight_in_stockholm(figures):
     assert stock(report) == {"2025-10": 1, "2025-11": 2}
 
 
-@pytest.mark.parametrize(
-    ("tidpunkt", "manad"),
-    [
-        ("2025-09-30T23:59:59.999999", "2025-09"),
-        ("2025-10-01T00:00:00", "2025-10"),
-        ("2025-09-30T21:59:59Z", "2025-09"),  # summer time
-        ("2025-09-30T22:00:00Z", "2025-10"),
-        ("2025-10-01T03:30:00+05:30", "2025-10"),
-        ("2025-10-01T03:29:59+05:30", "2025-09"),
-        ("2021-10-31T22:59:59Z", "2021-10"),  # the month ends on the day that winter time starts
-        ("2021-10-31T23:00:00Z", "2021-11"),
-        ("2024-03-31T21:59:59Z", "2024-03"),  # and on the day that summer time starts
-        ("2024-03-31T22:00:00Z", "2024-04"),
-        ("2024-12-31T22:59:59Z", "2024-12"),
-        ("2024-12-31T23:00:00Z", "2025-01"),
-    ],
-)
-def test_month_of_a_time(figures, tidpunkt, manad):
-    log = [{"arende_id": "A1", "status": "Inprogress", "tidpunkt": tidpunkt}]
-    rows = figures(log).open("2021-10", "2025-10").table("per-manad")
-    assert [row["manad"] for row in rows if row["startade"]] == [manad]
+def test_month_of_a_time(figures):
+    """Each ärende's moment is named after its only time."""
+    months = {
+        "2021-10": ["2021-10-31T22:59:59Z"],  # the month ends on the day that winter time starts
+        "2021-11": ["2021-10-31T23:00:00Z"],
+        "2024-03": ["2024-03-31T21:59:59Z"],  # and on the day that summer time starts
+        "2024-04": ["2024-03-31T22:00:00Z"],
+        "2024-12": ["2024-12-31T22:59:59Z"],
+        "2025-01": ["2024-12-31T23:00:00Z"],
+        "2025-09": ["2025-09-30T23:59:59.999999", "2025-09-30T21:59:59Z", "2025-10-01T03:29:59+05:30"],
+        "2025-10": ["2025-10-01T00:00:00", "2025-09-30T22:00:00Z", "2025-10-01T03:30:00+05:30"],
+    }
+    times = [time for month in months.values() for time in month]
+    log = figures(
+        [{"arende_id": time, "status": "Inprogress", "tidpunkt": time, "moment": time} for time in times]
+    )
+    for month, expected in months.items():
+        rows = log.open(month, month).table(MOMENT_DRILL_DOWN)
+        assert sorted(row["moment"] for row in rows if row["niva"] == "moment") == sorted(expected)
+    assert [row["pagaende"] for row in log.open("2025-08", "2025-10").table("pagaende-over-tid")] == [
+        6,
+        9,
+        12,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -511,6 +514,20 @@ def test_hsa_ids_compare_in_upper_case_without_blanks(figures):
     )
 
 
+def test_a_unit_without_a_name_in_the_catalogue_goes_by_its_id(figures):
+    report = figures(
+        "| arende_id | status | tidpunkt |\n| A1 | Inprogress | 2025-10-01T08:00:00 |",
+        hsa_vardgivare="| hsa_id | namn | lan_kod |\n| SE01-A | | 12 |",
+        hsa_vardenhet=(
+            "| hsa_id | namn | vardgivare_id | lan_kod | kommun_kod |\n| SE01-A1 | ' ' | SE01-A | 01 | 0180 |"
+        ),
+    ).open("2025-10", "2025-10")
+    check(
+        [row for row in report.table(DRILL_DOWN) if row["niva"] == "vardenhet"],
+        "| lan_kod | vardgivare | vardenhet | startade |\n| 12 | SE01-A | SE01-A1 | 1 |",
+    )
+
+
 def test_the_county_is_the_vardgivares_not_the_units(figures):
     """Unit A2 lies in Uppsala län and unit B1 belongs to Giver B; both ärenden are Giver A's."""
     report = figures(
@@ -663,7 +680,7 @@ def test_age_groups(figures):
         "": ["-1", "121", "200", ""],
     }
     log = [
-        {"arende_id": f"{kon}{alder}", "vardtagare_id": f"p{kon}{alder}", "kon": kon, "alder": alder}
+        {"arende_id": f"A{kon}{alder}", "vardtagare_id": f"p{kon}{alder}", "kon": kon, "alder": alder}
         | {"status": "Done", "tidpunkt": "2025-10-01T08:00:00"}
         for kon in ages
         for alder in ages[kon]
@@ -869,10 +886,10 @@ def test_period_after_the_data(figures):
     assert report.table("per-process") == []
     assert report.table("per-avslutningsorsak") == []
     check(
-        report.table(DRILL_DOWN)[-1:],
+        [row for row in report.table(DRILL_DOWN) if row["niva"] == "avslutningsorsak"],
         """
-        | niva             | vardenhet | moment | avslutningsorsak | startade | pagaende | avslutade |
-        | avslutningsorsak | Unit A1   | KBT    | Ej avslutat      | 0        | 1        | 0         |
+        | vardenhet | moment | avslutningsorsak | startade | pagaende | avslutade |
+        | Unit A1   | KBT    | Ej avslutat      | 0        | 1        | 0         |
         """,
     )
 

@@ -17,9 +17,7 @@ from sobstat.regions import LAN
 # White space that is stripped from an HSA-id, a code or a time: ASCII's, and the no-break space of pasted text.
 _STRIPPED = "trim({x}, ' \t\n\r\f\v\u00a0')"
 # ISO 8601 calendar dates and times, with or without seconds, fraction and offset.
-_ISO_TIME = (
-    r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
-)
+_ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,7 @@ _COUNTIES = ", ".join(f"'{lan.lan_kod}'" for lan in LAN)
 COLUMN_TYPES = {
     "text": ColumnType("text", _TEXT),
     "person_id": ColumnType("text, turned into a keyed pseudonym", _TEXT),
-    "hsa_id": ColumnType(
-        "HSA-id, compared upper-cased and stripped of white space", f"nullif(upper({_STRIPPED}), '')"
-    ),
+    "hsa_id": ColumnType("HSA-id, compared upper-cased and stripped of white space", f"nullif(upper({_STRIPPED}), '')"),
     "lan_kod": ColumnType(
         "two digits",
         f"CASE length({_STRIPPED}) WHEN 0 THEN NULL WHEN 1 THEN '0' || {_STRIPPED} ELSE {_STRIPPED} END",

@@ -21,6 +21,8 @@ def protect(table: pd.DataFrame, measures: list[Measure], min_antal: int = MIN_A
             hidden = protected[name] <= min_antal if min_antal > 0 else protected[name] < 0
             protected[name] = protected[name].mask(hidden)
             protected.insert(
-                protected.columns.get_loc(name) + 1, f"{name}_status", hidden.map({True: HIDDEN, False: ""}).astype("str")
+                protected.columns.get_loc(name) + 1,
+                f"{name}_status",
+                hidden.map({True: HIDDEN, False: ""}).astype("str"),
             )
     return protected

@@ -45,7 +45,9 @@ def find_files(folder: Path) -> list[ExtractFile]:
     Raises SobstatError if the folder does not exist or holds no file of any source.
     """
     if not folder.is_dir():
-        raise SobstatError(f"There is no extract folder {folder}: give the folder that holds arenden*.csv and the rest.")
+        raise SobstatError(
+            f"There is no extract folder {folder}: give the folder that holds arenden*.csv and the rest."
+        )
     found = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         source = next((s for s in sources().values() if path.name.startswith(s.name)), None)

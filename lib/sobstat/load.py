@@ -182,9 +182,7 @@ def _check_rows(con: duckdb.DuckDBPyConnection, source: Source, now: datetime) -
             cases = " ".join(f"WHEN {condition} THEN '{name} {reason}'" for condition, reason in wrong)
             faults.append(f"CASE {cases} END")
         if kind.notice:
-            notices.append(
-                f"CASE WHEN {kind.notice[0].format(x=f'ra_{name}', v=stored)} THEN '{kind.notice[1]}' END"
-            )
+            notices.append(f"CASE WHEN {kind.notice[0].format(x=f'ra_{name}', v=stored)} THEN '{kind.notice[1]}' END")
     raw = ", ".join(f"r.{name} AS ra_{name}" for name in source.columns if source.columns[name].type != "person_id")
     derived = "".join(f", {sql} AS {name}" for name, sql in DERIVED.get(source.name, {}).items())
     notice = f"concat_ws('; ', {', '.join(notices)})" if notices else "''"
@@ -262,8 +260,12 @@ def _merge(con: duckdb.DuckDBPyConnection, source: Source) -> int:
         (usable,) = con.execute(f"SELECT count(*) FROM sist_{name}").fetchone()
         (held,) = con.execute(f"SELECT count(*) FROM {table}").fetchone()
         if held and not usable:
-            raise SobstatError(f"{name} holds no usable row, and would empty the {held} that are loaded: deliver it again.")
-        (removed,) = con.execute(f"DELETE FROM {table} WHERE ({key}) NOT IN (SELECT ({key}) FROM sist_{name})").fetchone()
+            raise SobstatError(
+                f"{name} holds no usable row, and would empty the {held} that are loaded: deliver it again."
+            )
+        (removed,) = con.execute(
+            f"DELETE FROM {table} WHERE ({key}) NOT IN (SELECT ({key}) FROM sist_{name})"
+        ).fetchone()
     con.execute(f"DELETE FROM {table} WHERE ({key}) IN (SELECT ({key}) FROM ny_{name})")
     con.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM ny_{name} ORDER BY fil, rad")
     return removed

@@ -17,10 +17,10 @@ import pandas as pd
 from sobstat.declarations import Report, reports
 from sobstat.disclosure import MIN_ANTAL
 from sobstat.errors import SobstatError
-from sobstat.months import Month, Period, this_month
+from sobstat.months import Period, this_month
 from sobstat.regions import Region, parse_region
 from sobstat.tables import build_facts, make_table
-from sobstat.warehouse import attach, session
+from sobstat.warehouse import SYNTHETIC, attach, session
 
 
 class RegionReport:
@@ -41,9 +41,7 @@ class RegionReport:
         Raises SobstatError for an unknown id.
         """
         report = find_report(report_id)
-        return make_table(
-            self.con, report.measures, report.by, drilldown=report.drilldown, min_antal=self.min_antal
-        )
+        return make_table(self.con, report.measures, report.by, drilldown=report.drilldown, min_antal=self.min_antal)
 
     def breakdown(self, measures: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
         """Any measures of measures.yml, broken down by any dimensions of dimensions.yml.
@@ -55,8 +53,7 @@ class RegionReport:
     @cached_property
     def synthetic(self) -> bool:
         """Whether the figures rest on made-up data (`sobstat demo` marks every transaction)."""
-        query = "SELECT count(*) FROM (FROM lager.transaktion WHERE starts_with(transaktion_id, 'SYN-') LIMIT 1)"
-        return self.con.execute(query).fetchall()[0][0] > 0
+        return self.con.execute(SYNTHETIC).fetchall()[0][0]
 
     @cached_property
     def population_date(self) -> str | None:
@@ -76,10 +73,10 @@ def find_report(report_id: str) -> Report:
 
 
 def open_report(
-    region: str = "riket",
-    from_month: str = "",
-    to_month: str = "",
-    warehouse: str | Path = "data/sobstat.duckdb",
+    region: str,
+    from_month: str,
+    to_month: str,
+    warehouse: str | Path,
     min_antal: int = MIN_ANTAL,
 ) -> RegionReport:
     """Open a report for a region (`riket`, or a län by code, slug or name) and whole months, both included.
@@ -90,7 +87,9 @@ def open_report(
     """
     period = Period.parse(from_month, to_month)
     if period.last >= this_month():
-        raise SobstatError(f"The period ends in {period.last}, which is not over: the last whole month is {this_month() + -1}.")
+        raise SobstatError(
+            f"The period ends in {period.last}, which is not over: the last whole month is {this_month() + -1}."
+        )
     if not isinstance(min_antal, int) or isinstance(min_antal, bool) or min_antal < 0:
         raise SobstatError(f"min_antal is {min_antal!r}: give a whole number, 0 or more.")
     return RegionReport(parse_region(region), period, Path(warehouse), min_antal)

@@ -35,7 +35,8 @@ def build_facts(con: duckdb.DuckDBPyConnection, period: Period, region: Region) 
     """
     veckodagar = pd.DataFrame(enumerate(dimensions()["veckodag"].fixed, 1), columns=["nummer", "veckodag"])
     lan = pd.DataFrame(
-        [(lan.lan_kod, lan.namn, region in (RIKET, lan)) for lan in LAN], columns=["lan_kod", "lan", "i_regionen"]
+        [(lan.lan_kod, lan.namn, region in (RIKET, lan)) for lan in LAN],
+        columns=["lan_kod", "lan", "i_regionen"],
     )
     manader = pd.DataFrame(
         [(str(month), (month + 1).first_day) for month in period.months], columns=["manad", "slut_dag"]
@@ -57,7 +58,12 @@ def build_facts(con: duckdb.DuckDBPyConnection, period: Period, region: Region) 
 
 
 def make_table(
-    con: duckdb.DuckDBPyConnection, names: list[str], by: list[str], *, drilldown: bool = False, min_antal: int
+    con: duckdb.DuckDBPyConnection,
+    names: list[str],
+    by: list[str],
+    *,
+    drilldown: bool = False,
+    min_antal: int,
 ) -> pd.DataFrame:
     """A protected table of measures broken down by dimensions, in the order of a page.
 
@@ -145,7 +151,11 @@ def _aggregate(measure: Measure) -> str:
 
 
 def _rows(
-    con: duckdb.DuckDBPyConnection, fact: str, counted: list[Measure], breakdown: list[Dimension], drilldown: bool
+    con: duckdb.DuckDBPyConnection,
+    fact: str,
+    counted: list[Measure],
+    breakdown: list[Dimension],
+    drilldown: bool,
 ) -> str:
     """The rows of a fact that its measures count; a stock without months is that of the last month."""
     columns = [column for dimension in breakdown for column in dimension.columns]

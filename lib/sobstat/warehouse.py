@@ -7,12 +7,14 @@ Everything but the load opens it read-only.
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from sobstat.contract import COLUMN_TYPES, Source, sources
 from sobstat.errors import SobstatError
+from sobstat.months import Month, this_month
 
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
 SCHEMA_VERSION = 1
@@ -110,3 +112,48 @@ def schema_version(con: duckdb.DuckDBPyConnection) -> int | None:
     if con.execute(query).fetchone() is None:
         return None
     return con.execute("SELECT version FROM lager.lager_version").fetchone()[0]
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a warehouse holds: the latest month that is over and loaded, the Stockholm date of the latest load, and
+    whether its transactions are made up.
+    """
+
+    latest_whole_month: Month
+    loaded: str
+    synthetic: bool
+
+
+# `sobstat demo` marks every transaction, so that a synthetic warehouse is known by its data.
+SYNTHETIC = "SELECT count(*) > 0 FROM (FROM lager.transaktion WHERE starts_with(transaktion_id, 'SYN-') LIMIT 1)"
+
+
+def holdings(warehouse: Path) -> Holdings:
+    """What the warehouse holds; raises SobstatError if it holds no transaction (or cannot be read, see `attach`)."""
+    with session() as con:
+        attach(con, warehouse)
+        last_day, loaded, synthetic = con.execute(
+            f"""
+            SELECT
+                (SELECT max(dag) FROM lager.transaktion),
+                (SELECT CAST(max(timezone('Europe/Stockholm', timezone('UTC', tidpunkt))) AS DATE)
+                 FROM lager.laddning JOIN lager.laddad_fil USING (laddning) WHERE kalla = 'arenden'),
+                ({SYNTHETIC})
+            """
+        ).fetchall()[0]
+    if last_day is None:
+        raise SobstatError(f"The warehouse {warehouse} holds no transaction: load an extract with arenden files.")
+    # A month that was not over when its last transactions came in may lack some.
+    return Holdings(min(Month.of(last_day), Month.of(loaded) + -1, this_month() + -1), str(loaded), synthetic)
+
+
+def load_history(warehouse: Path) -> list[dict]:
+    """Every file that was loaded: load, time (UTC), file, sha256; oldest first."""
+    with session() as con:
+        attach(con, warehouse)
+        rows = con.execute(
+            "SELECT laddning, CAST(tidpunkt AS VARCHAR), fil, sha256 FROM lager.laddad_fil "
+            "JOIN lager.laddning USING (laddning) ORDER BY laddning, fil"
+        ).fetchall()
+    return [dict(zip(("load", "time", "file", "sha256"), row, strict=True)) for row in rows]

@@ -1,0 +1,87 @@
+"""What an edition was made from and what it holds: its identity before it is made, its manifest after."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import sobstat
+from sobstat.edition.plan import Edition, Page
+from sobstat.edition.run import write_whole
+from sobstat.months import Month, Period
+from sobstat.regions import parse_region
+from sobstat.warehouse import load_history
+
+MANIFEST = "manifest.json"
+
+
+def edition_id(edition: Edition, warehouse: Path, notebooks: Path) -> str:
+    """A name for the edition that changes with its parameters, pages, data, code and notebooks."""
+    made_from = {
+        **_parameters(edition),
+        "data": load_history(warehouse),
+        "code": code_hash(),
+        "notebooks": _hash_all(notebooks.glob("*.ipynb"), notebooks),
+    }
+    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    return f"{edition.month}-{digest[:16]}"
+
+
+def write_manifest(build: Path, edition: Edition, warehouse: Path, assets: Iterable[Path]) -> None:
+    """Write `manifest.json`: parameters, inputs' hashes, code version, and the hash of every file."""
+    manifest = {
+        **_parameters(edition),
+        "regions": [region.slug for region in edition.regions],
+        "code": {"version": version("sobstat"), "sha256": code_hash()},
+        "inputs": load_history(warehouse),
+        "files": {
+            str(path.relative_to(build)): _sha256(path)
+            for path in sorted(build.rglob("*"))
+            if path.is_file() and path.name != MANIFEST
+        },
+        "assets": {path.name: _sha256(path) for path in sorted(assets)},
+    }
+    write_whole(build / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_edition(folder: Path) -> Edition:
+    """The edition that a published folder holds, from its manifest."""
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    return Edition(
+        month=Month.parse(manifest["month"]),
+        period=Period.parse(manifest["from"], manifest["to"]),
+        min_antal=manifest["min_antal"],
+        pages=tuple(Page(page["notebook"], page["title"], parse_region(page["region"])) for page in manifest["pages"]),
+        loaded=manifest["loaded"],
+        synthetic=manifest["synthetic"],
+    )
+
+
+def code_hash() -> str:
+    """One hash of the whole package: code, declarations, facts, templates and styles."""
+    package = Path(sobstat.__file__).parent
+    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return hashlib.sha256(json.dumps(_hash_all(files, package)).encode()).hexdigest()
+
+
+def _parameters(edition: Edition) -> dict:
+    return {
+        "month": str(edition.month),
+        "from": str(edition.period.first),
+        "to": str(edition.period.last),
+        "min_antal": edition.min_antal,
+        "loaded": edition.loaded,
+        "synthetic": edition.synthetic,
+        "pages": [
+            {"notebook": page.notebook, "title": page.title, "region": page.region.slug} for page in edition.pages
+        ],
+    }
+
+
+def _hash_all(files: Iterable[Path], root: Path) -> dict[str, str]:
+    return {str(path.relative_to(root)): _sha256(path) for path in sorted(files)}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
