@@ -8,13 +8,17 @@ islands below 0.006 square degrees left out, `toposimplify=0.03`, `topoquantize=
 and a point inside the county, `lon` and `lat`.
 """
 
+import json
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 
 import altair as alt
 import pandas as pd
 import vl_convert
 
-from sobstat.declarations import dimensions, measures
+from sobstat.declarations import Measure, dimensions, measures
+from sobstat.disclosure import HIDDEN
 
 # The same thing has the same colour on every chart; each stands out from white by at least 4.5:1.
 COLOURS = {
@@ -53,7 +57,7 @@ def theme() -> alt.theme.ThemeConfig:
         "background": "transparent",
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": {
-            "locale": {"number": vl_convert.get_format_locale("sv-SE"), "time": _dates()},
+            "locale": _locale(),
             "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
             "numberFormat": ",d",
             "aria": False,  # the figure speaks for its chart, in Swedish
@@ -67,6 +71,7 @@ def theme() -> alt.theme.ThemeConfig:
             | {"title": None, "labelLimit": 270, "labelPadding": 6, "ticks": False}
             | {"gridColor": RULES, "domainColor": RULES},
             "axisBand": {"grid": False},
+            "axisBottom": {"labelAngle": 0},
             "legend": text | {"title": None, "orient": "top", "symbolType": "square", "symbolSize": 160},
             "header": text | {"title": None, "labelFontWeight": "bold", "labelAnchor": "start"},
             "text": {"color": "currentColor", "fontSize": FONT_SIZE},
@@ -75,13 +80,11 @@ def theme() -> alt.theme.ThemeConfig:
     }
 
 
-def _dates() -> dict:
-    """Swedish dates for Vega: names of days and months in lower case."""
-    names = vl_convert.get_time_format_locale("sv-SE")
-    return {
-        key: [v.lower() for v in value] if key != "periods" and isinstance(value, list) else value
-        for key, value in names.items()
-    }
+def _locale() -> dict:
+    """Numbers as `45,6 %`, names of days and months in lower case."""
+    number, time = vl_convert.get_format_locale("sv-SE"), vl_convert.get_time_format_locale("sv-SE")
+    names = {key: [name.lower() for name in time[key]] for key in ("days", "shortDays", "months", "shortMonths")}
+    return {"number": number | {"percent": "\N{NO-BREAK SPACE}%"}, "time": time | names}
 
 
 def unpivot(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -103,3 +106,115 @@ def largest_first(table: pd.DataFrame, group: str, names: Sequence[str], top: in
         others = {group: f"Övriga ({len(rest)} st)"} | {name: rest[name].sum() for name in names}
         shown = pd.concat([shown, pd.DataFrame([others])])
     return pd.concat([shown, table[unknown]], ignore_index=True)
+
+
+def colour(field: str, values: Sequence[str], **options) -> alt.Color:
+    """The colour of each of `values`: measures by their names, or groups such as Kvinna."""
+    titles = [measures()[value].title if value in measures() else value for value in values]
+    scale = alt.Scale(domain=titles, range=[COLOURS[value] for value in values])
+    return alt.Color(f"{field}:N", scale=scale, **options)
+
+
+def tooltips(*columns: str) -> list[alt.Tooltip]:
+    """A table's columns as a tooltip: titles from the declarations, numbers in Swedish."""
+    return [_tooltip(column) for column in columns]
+
+
+def _tooltip(column: str) -> alt.Tooltip:
+    if column == "manad":
+        return alt.Tooltip("utcyearmonth(manad):T", title="Månad", format="%B %Y")
+    if column == "matt":
+        return alt.Tooltip("matt:N", title="Mått")
+    if column == "antal":
+        return alt.Tooltip("antal:Q", title="Antal")
+    for dimension in dimensions().values():
+        if column in dimension.columns:
+            return alt.Tooltip(f"{column}:N", title=dimension.title)
+    measure = next(measure for measure in measures().values() if measure.column_name == column)
+    return alt.Tooltip(f"{column}:Q", title=measure.title, format=number_format(measure))
+
+
+def number_format(measure: Measure) -> str:
+    """How charts write a measure: `12 345`, `45,6 %` or `3,71`."""
+    if measure.unit == "andel":
+        return ".1%"
+    return f",.{measure.decimals}f" if measure.decimals else ",d"
+
+
+def month_axis() -> alt.X:
+    """The months of the period from left to right."""
+    return alt.X("utcyearmonth(manad):O", axis=alt.Axis(labelExpr=_MONTH_LABELS, labelAngle=0, labelOverlap=False))
+
+
+def label_lines(lines: alt.Chart, group: str, measure: str) -> alt.LayerChart:
+    """Lines with the name of each at its right end, moved apart where they would cover each other."""
+    shown = lines.data.dropna(subset=[measure])
+    last = shown.groupby(group, sort=False).tail(1).sort_values(measure)
+    gap, heights = LABEL_GAP * float(shown[measure].max() if len(shown) else 0), []
+    for value in last[measure].astype(float):
+        heights.append(max(value, heights[-1] + gap) if heights else value)
+    names = (
+        alt.Chart(last.assign(hojd=heights))
+        .mark_text(align="left", dx=10, fontWeight="bold")
+        .encode(lines.encoding.x, alt.Y("hojd:Q"), alt.Text(f"{group}:N"), lines.encoding.color)
+    )
+    return (lines + names).properties(padding={"left": 5, "top": 5, "bottom": 5, "right": 110})
+
+
+def mark_hidden(chart: alt.Chart, measure: str) -> alt.Chart | alt.LayerChart:
+    """The chart with a cross at zero for each hidden count, and what the cross means below."""
+    hidden = chart.data[chart.data[f"{measure}_status"] == HIDDEN]
+    if hidden.empty:
+        return chart
+    along = "x" if str(chart.encoding.x.shorthand).startswith(measure) else "y"
+    crosses = chart.properties(data=hidden).mark_text(text="×", fontSize=18)
+    crosses = crosses.encode(tooltip=alt.value("Visas inte"), **{along: alt.datum(0)})
+    return (chart + crosses).properties(title=alt.Title("× visas inte: för få personer"))
+
+
+def county_circles(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> alt.LayerChart:
+    """A map of counts: a circle in each county of the table, its area by `measure`; `columns` are its tooltip."""
+    counties = _counties(table, [measure, *columns])
+    circles = counties.mark_circle(color=COLOURS[measure], opacity=0.85).encode(
+        longitude="properties.lon:Q",
+        latitude="properties.lat:Q",
+        size=alt.Size(f"{measure}:Q", legend=None, scale=alt.Scale(range=[0, 1600])),
+        tooltip=tooltips(*columns),
+    )
+    shapes = counties.mark_geoshape(fill=COLOURS[measure], fillOpacity=0.2, stroke="white")
+    return _on_land(shapes.encode(tooltip=tooltips(*columns)), circles)
+
+
+def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str], colour: str) -> alt.LayerChart:
+    """A map of rates: each county of the table shaded by `measure`; a county without a value stays grey."""
+    counties = _counties(table, [measure, *columns])
+    title = next(m.title for m in measures().values() if m.column_name == measure)
+    shades = (
+        counties.transform_filter(f"isValid(datum.{measure})")
+        .mark_geoshape(stroke="white")
+        .encode(
+            color=alt.Color(f"{measure}:Q", title=title, scale=alt.Scale(range=["#f3e3ec", colour], zero=True)),
+            tooltip=tooltips(*columns),
+        )
+    )
+    missing = counties.mark_geoshape(fill=LAND).encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
+    return _on_land(missing, shades)
+
+
+def _counties(table: pd.DataFrame, columns: Sequence[str]) -> alt.Chart:
+    """The map's counties that the table holds, with its columns."""
+    figures = alt.LookupData(table[["lan_kod", *dict.fromkeys(columns)]], "lan_kod", list(dict.fromkeys(columns)))
+    return alt.Chart(_map()).transform_lookup("properties.lan_kod", figures).transform_filter("isValid(datum.lan)")
+
+
+def _on_land(*layers: alt.Chart) -> alt.LayerChart:
+    land = alt.Chart(_map()).mark_geoshape(fill=LAND, stroke="white")
+    # Transverse Mercator about Sweden's middle meridian, as on Swedish maps.
+    layered = alt.layer(land, *layers).project("transverseMercator", rotate=[-16, 0, 0])
+    return layered.properties(width=240, height=500)
+
+
+@cache
+def _map() -> alt.InlineData:
+    topology = json.loads(files("sobstat").joinpath("static", "lan.topojson").read_text("utf-8"))
+    return alt.InlineData(values=topology, format=alt.TopoDataFormat(type="topojson", feature="lan"))

@@ -8,7 +8,7 @@ the warehouse isn't touched.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -158,7 +158,7 @@ def _pseudonymise(con: duckdb.DuckDBPyConnection, source: Source, key: bytes) ->
         distinct = con.cursor().execute(query)
         while ids := [id_ for (id_,) in distinct.fetchmany(IDS_AT_A_TIME)]:
             block = pd.DataFrame({"id": ids, "pseudonym": pd.array(pseudonyms(ids, column, key), dtype="UInt64")})
-            con.execute(f"INSERT INTO pseudonym_{column} FROM block")
+            con.append(f"pseudonym_{column}", block)
 
 
 def _check_rows(con: duckdb.DuckDBPyConnection, source: Source, now: datetime) -> None:
@@ -319,17 +319,15 @@ def _record(
 ) -> None:
     """Add the load to the history, and the rows set aside to the quarantine."""
     (number,) = con.execute("SELECT coalesce(max(laddning), 0) + 1 FROM lager.laddning").fetchone()
-    total = result.total
     con.execute(
         "INSERT INTO lager.laddning VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [number, now, version("sobstat"), total.read, total.kept, total.repeats, total.set_aside],
+        [number, now, version("sobstat"), *astuple(result.total)],
     )
     for file in files:
         count = result.per_file[file.path.name]
         con.execute(
             "INSERT INTO lager.laddad_fil VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [number, file.path.name, file.source.name, file.size, file.sha256]
-            + [count.read, count.kept, count.repeats, count.set_aside],
+            [number, file.path.name, file.source.name, file.size, file.sha256, *astuple(count)],
         )
     for source, notice, rows in result.notices:
         con.execute("INSERT INTO lager.anmarkning VALUES (?, ?, ?, ?)", [number, source, notice, rows])

@@ -119,9 +119,8 @@ def _query(con: duckdb.DuckDBPyConnection, counted: list[Measure], breakdown: li
     levels = [columns[: sum(len(d.columns) for d in breakdown[:depth])] for depth in range(len(breakdown) + 1)]
     grouping = levels if drilldown else [columns]
     keys = [dimension.columns[0] for dimension in breakdown]
-    niva = " ".join(
-        f"WHEN grouping({key}) = 1 THEN '{above}'" for key, above in zip(keys, ["totalt", *[d.id for d in breakdown]])
-    )
+    above = ["totalt", *[dimension.id for dimension in breakdown[:-1]]]
+    niva = " ".join(f"WHEN grouping({key}) = 1 THEN '{level}'" for key, level in zip(keys, above, strict=True))
     having = f"HAVING grouping({keys[1]}) = 1 OR count(verklig) > 0" if drilldown and len(keys) > 1 else ""
     return f"""
     WITH rader AS (

@@ -1,0 +1,43 @@
+# Everything has one front door. `make` alone lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+WAREHOUSE := data/sobstat.duckdb
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lab lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo "make report MONTH=2025-10 REGION=skane   one month, one region"
+
+report: $(READY) ## from a fresh machine to a published edition (synthetic data if data/in is empty)
+	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in
+	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
+	@$(BIN)/sobstat publish --warehouse $(WAREHOUSE) $(if $(MONTH),--month $(MONTH)) $(if $(REGION),--region "$(REGION)")
+
+test: $(READY) ## from a fresh machine to passed tests: lint, format, everything CI runs
+	$(BIN)/ruff check lib tests
+	$(BIN)/ruff format --check lib tests
+	$(BIN)/python -m pytest
+
+lab: $(READY) $(WAREHOUSE) ## JupyterLab on the notebooks, warehouse attached
+	cd notebooks && ../$(BIN)/jupyter lab
+
+$(WAREHOUSE): | $(READY)
+	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in
+	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
+
+lock: $(READY) ## pin the newest versions that fit pyproject.toml in requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+		--no-header --upgrade --output-file requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: name one with make PYTHON=python3.12." >&2; exit 2; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || \
+		{ echo "Python cannot make a virtual environment; on Debian: apt install python3-venv." >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

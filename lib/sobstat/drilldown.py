@@ -1,0 +1,75 @@
+"""A drill-down for a page: its first levels as rows, and all of it as compact data that the page's script unfolds.
+
+The data are columns: per row its level (a digit), the number of its label in the level's list, and each measure
+(nothing for 0, `x` where it is hidden). Rows stand in the table's order, a group before its parts.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sobstat.cells import Cell, cells_of, dimensions_of, hidden_rows, measures_of
+from sobstat.declarations import Dimension, Measure, Report
+from sobstat.errors import SobstatError
+from sobstat.swedish import known
+
+TOTAL = "Totalt"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A row that stands in the page itself."""
+
+    label: str
+    cells: list[Cell]
+
+
+def first_rows(table: pd.DataFrame, report: Report) -> list[Branch]:
+    """The total and the top level."""
+    by, shown = dimensions_of(report), measures_of(report)
+    top = table[table["niva"].isin(["totalt", by[0].id])]
+    labels = [name or TOTAL for name in top[by[0].name_column]]
+    columns = zip(*[cells_of(top, measure) for measure in shown], strict=True)
+    return [Branch(name, list(cells)) for name, cells in zip(labels, columns, strict=True)]
+
+
+def all_rows(table: pd.DataFrame, report: Report) -> dict:
+    """Every row, for the page's script. Raises SobstatError for a measure that is not counted."""
+    by, shown = dimensions_of(report), measures_of(report)
+    if computed := [measure.id for measure in shown if not measure.counted]:
+        raise SobstatError(f"The drill-down {report.id} cannot show {', '.join(computed)}: only counts.")
+    depths = table["niva"].map({name: depth for depth, name in enumerate(["totalt", *report.by])})
+    names = _labels(table, by)
+    lists = [list(dict.fromkeys(names[depths == depth])) for depth in range(len(by) + 1)]
+    numbers = [{name: position for position, name in enumerate(level)} for level in lists]
+    return {
+        "nivaer": [TOTAL, *[dimension.title for dimension in by]],
+        "namn": lists,
+        "djup": "".join(map(str, depths)),
+        "etikett": ",".join(
+            str(numbers[depth][name] or "") for depth, name in zip(depths, names, strict=True)
+        ),
+        "varden": [_values(table, measure) for measure in shown],
+    }
+
+
+def _labels(table: pd.DataFrame, by: list[Dimension]) -> pd.Series:
+    """Each row's own name; with its id where siblings share a name."""
+    names = pd.Series(TOTAL, index=table.index, dtype=object)
+    for depth, dimension in enumerate(by):
+        here = table["niva"] == dimension.id
+        names[here] = table.loc[here, dimension.name_column]
+        if len(dimension.columns) > 1:
+            above = [column for parent in by[:depth] for column in parent.columns]
+            shared = table[here].duplicated([*above, dimension.name_column], keep=False)
+            twins = shared[shared].index
+            names[twins] = names[twins] + " (" + table.loc[twins, dimension.columns[0]] + ")"
+    return names
+
+
+def _values(table: pd.DataFrame, measure: Measure) -> str:
+    hidden = hidden_rows(table, measure)
+    return ",".join(
+        str(int(value) or "") if known(value) else "x" if gone else "-"
+        for value, gone in zip(table[measure.column_name], hidden, strict=True)
+    )

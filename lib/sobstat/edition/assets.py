@@ -1,0 +1,70 @@
+"""The site's shared files: style, script and the one offline Vega bundle, named by their contents.
+
+A page names the files that it was made with, so older editions keep working when these change.
+"""
+
+import json
+import os
+import tempfile
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+import vl_convert
+
+STYLE, SCRIPT, VEGA = "sobstat.css", "sobstat.js", "vega.js"
+
+
+def swedish_locales() -> dict:
+    """Vega's number and date formats in Swedish, with month and day names in lower case."""
+    time = {
+        key: [name.lower() for name in names] if isinstance(names, list) else names
+        for key, names in vl_convert.get_time_format_locale("sv-SE").items()
+    }
+    return {"formatLocale": vl_convert.get_format_locale("sv-SE"), "timeFormatLocale": time}
+
+
+@cache
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one classic script, which only says `sobstatVega = {embed, …}`."""
+    bundle = vl_convert.javascript_bundle(
+        f"window.sobstatVega = {{embed: vegaEmbed, ...{json.dumps(swedish_locales(), ensure_ascii=False)}}};"
+    )
+    return f"(() => {{\n{bundle}\n}})();\n"
+
+
+def contents() -> dict[str, str]:
+    """Every asset's text, by its logical name."""
+    static = files("sobstat").joinpath("static")
+    return {name: static.joinpath(name).read_text("utf-8") for name in (STYLE, SCRIPT)} | {VEGA: vega_bundle()}
+
+
+def write_assets(folder: Path) -> dict[str, str]:
+    """Write the assets to `folder` under names that hold their hash; returns logical name → file name.
+
+    A file that is there with the same bytes is left alone; another is replaced whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {}
+    for name, text in contents().items():
+        data = text.encode("utf-8")
+        stem, suffix = name.rsplit(".", 1)
+        names[name] = f"{stem}-{sha256(data).hexdigest()[:8]}.{suffix}"
+        path = folder / names[name]
+        if not path.is_file() or path.read_bytes() != data:
+            _write(path, data)
+    return names
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that is either whole or not there, also when two runs write it at once."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,117 @@
+"""A figure of a page: what it shows, its main finding, chart, table, definitions and file.
+
+Its HTML is a whole `<section>` that needs nothing else; the page's style and script make it better. Beside the HTML
+stands the table as CSV, so that page and file come from one execution.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sobstat.cells import make_view, measures_of
+from sobstat.declarations import Measure, Report, dimensions, measures, reports
+from sobstat.drilldown import all_rows, first_rows
+from sobstat.files import to_csv
+from sobstat.finding import main_finding
+from sobstat.months import AVSLUTNINGSORSAK_FROM, Month
+from sobstat.svg import description, draw, specification
+from sobstat.swedish import whole
+from sobstat.templating import render
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from sobstat.report import RegionReport
+
+TABLE_MIME = "application/vnd.sobstat.table+json"
+# A table of so many rows stands open; of so many it is printed with its page.
+OPEN_ROWS = 12
+PRINTED_ROWS = 48
+HIDDEN_NOTE = "Antal invånare och vårdtagare visas bara när de är fler än {}; annars står det ”visas inte”."
+
+
+class Figure:
+    """A report's table with its chart; JupyterLab and the published page show it."""
+
+    def __init__(self, report_id: str, html: str, csv: str):
+        self.id = report_id
+        self.html = html
+        self.csv = csv
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {"text/html": self.html, TABLE_MIME: {"id": self.id, "csv": self.csv}}
+
+
+def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin | None = None) -> Figure:
+    """The figure of a report of the publication, with a chart of it.
+
+    Raises SobstatError for an unknown id, or a chart without a description.
+    """
+    table = report.table(report_id)
+    declared = reports()[report_id]
+    drawing = None
+    if chart is not None:
+        spec = specification(chart)
+        drawing = {"spec": spec, "svg": draw(spec, report_id, description(spec, report_id))}
+    tree = view = None
+    if declared.drilldown:
+        tree = {"rows": first_rows(table, declared), "data": all_rows(table, declared)}
+        hidden = any((table.get(f"{measure.column_name}_status", "") == "dold").any() for measure in _persons(declared))
+    else:
+        view = make_view(table, declared)
+        hidden = view.hidden > 0
+    html = render(
+        "figure.html",
+        id=report_id,
+        report=declared,
+        scope=f"{report.region.namn}, {report.period.title}",
+        finding=main_finding(table, declared),
+        notes=_notes(report, declared, hidden),
+        drawing=drawing,
+        view=view,
+        tree=tree,
+        rows=whole(len(table)),
+        open_rows=OPEN_ROWS,
+        printed_rows=PRINTED_ROWS,
+        measures=_with_parts(declared),
+        columns=[measure.title for measure in measures_of(declared)],
+        first_dimension=dimensions()[declared.by[0]].title,
+    )
+    return Figure(report_id, html, to_csv(table))
+
+
+def _persons(declared: Report) -> list[Measure]:
+    return [measure for measure in measures_of(declared) if measure.persons]
+
+
+def _with_parts(declared: Report) -> list[Measure]:
+    """The report's measures, and those that they are computed from."""
+    named = [
+        name
+        for measure in measures_of(declared)
+        for name in (measure.id, measure.numerator, measure.denominator)
+        if name
+    ]
+    return [measures()[name] for name in dict.fromkeys(named)]
+
+
+def _notes(report: RegionReport, declared: Report, hidden: bool) -> list[str]:
+    """What a reader must know before the figures are used."""
+    notes = []
+    if "avslutningsorsak" in declared.by and report.period.first < AVSLUTNINGSORSAK_FROM:
+        notes.append(
+            f"Avslutningsorsak registreras sedan {AVSLUTNINGSORSAK_FROM.title}. "
+            "Ärenden som avslutades tidigare saknar orsak."
+        )
+    used = _with_parts(declared)
+    if any(measure.id == "befolkning" for measure in used):
+        date = report.population_date
+        notes.append(
+            f"Folkmängden är SCB:s den 31 {Month.parse(date[:7]).title}."
+            if date
+            else "Folkmängd saknas, så inget kan visas per 1 000 invånare."
+        )
+    notes += [caveat for measure in used if measure.kind == "ratio" for caveat in measure.caveats]
+    if hidden:
+        notes.append(HIDDEN_NOTE.format(whole(report.min_antal)))
+    return notes

@@ -1,0 +1,66 @@
+"""A chart as static SVG and as the specification that the page's script upgrades it from.
+
+The same chart gives the same bytes: names that Altair makes up are numbered in their order.
+"""
+
+import json
+import re
+
+import altair as alt
+import vl_convert
+from markupsafe import Markup
+
+from sobstat.errors import SobstatError
+
+# Drawn, but of no use to a reader: empty paths, invisible labels, classes and roles.
+_NOTHING = re.compile(
+    r'<path class="(?:background|foreground)" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*/>'
+    r'|<text [^>]*opacity="0"[^>]*>[^<]*</text>'
+)
+_TAG = re.compile(r"<[^>]*>")
+_NOISE = re.compile(r' (?:class|role|aria-[a-z]+|pointer-events)="[^"]*"| opacity="1"')
+
+
+def specification(chart: alt.TopLevelMixin) -> dict:
+    """The chart's Vega-Lite specification, with its own description and names that do not change."""
+    with alt.data_transformers.disable_max_rows():
+        spec = chart.to_dict()
+    datasets = spec.pop("datasets", {})
+    spec = {key: value for key, value in spec.items() if key not in ("$schema", "usermeta")}
+    text = json.dumps(spec, ensure_ascii=False)
+    names = dict.fromkeys(re.findall(r"\b(?:param|view)_[0-9a-f]+\b", text))
+    for number, name in enumerate(names, 1):
+        text = re.sub(rf"\b{name}\b", f"namn_{number}", text)
+    spec = json.loads(text)
+    spec.setdefault("config", {})["aria"] = False  # the page describes the chart as a whole
+    return spec | ({"datasets": datasets} if datasets else {})
+
+
+def description(spec: dict, name: str) -> str:
+    """The chart's text alternative: its description, or its title. Raises SobstatError without either."""
+    title = spec.get("title", "")
+    if isinstance(title, dict):
+        title = title.get("text", "")
+    if isinstance(title, list):
+        title = " ".join(title)
+    text = str(spec.get("description") or title).strip()
+    if not text:
+        raise SobstatError(
+            f"The chart of {name} has no description: give it one with .properties(description=…), in Swedish."
+        )
+    return text
+
+
+def draw(spec: dict, name: str, text: str) -> Markup:
+    """The chart as SVG to stand in a page, described by `text`; ids begin with `name`, so that several can."""
+    svg = vl_convert.vegalite_to_svg(
+        spec,
+        format_locale=vl_convert.get_format_locale("sv-SE"),
+        time_format_locale=vl_convert.get_time_format_locale("sv-SE"),
+    )
+    svg = re.sub(r'(<(?:clipPath|linearGradient|radialGradient) id=")', rf"\1{name}-", svg)
+    svg = svg.replace('="url(#', f'="url(#{name}-')
+    width, height = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"', svg).groups()
+    body = _TAG.sub(lambda tag: _NOISE.sub("", tag[0]), _NOTHING.sub("", svg[svg.index(">") + 1 :]))
+    start = Markup('<svg role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">')
+    return start.format(text, width, height, width, height) + Markup(body)
