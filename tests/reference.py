@@ -252,10 +252,7 @@ class Reference:
 
     def vardtagare_per_kon(self):
         latest = latest_of_each_person(self.counted)
-        rows = [
-            {"kon": kon, **self.persons("vardtagare", only(latest, kon=kon))}
-            for kon in self.kon_groups(latest)
-        ]
+        rows = [{"kon": kon, **self.persons("vardtagare", only(latest, kon=kon))} for kon in self.kon_groups(latest)]
         any_hidden = any(row["vardtagare_status"] for row in rows)
         for row in rows:
             row["andel"] = row["vardtagare"] / len(latest) if latest and not any_hidden else None

@@ -19,9 +19,7 @@ MOMENT_DRILL_DOWN = "per-moment-region-vardgivare-vardenhet"
 @pytest.fixture(params=["reference", "library"])
 def figures(request, tmp_path):
     number = count(1)
-    return lambda *tables, **named: Figures(
-        request.param, make_extract(*tables, **named), tmp_path / str(next(number))
-    )
+    return lambda *tables, **named: Figures(request.param, make_extract(*tables, **named), tmp_path / str(next(number)))
 
 
 def stock(report) -> dict:
@@ -63,9 +61,7 @@ def test_month_of_a_time(figures):
         "2025-10": ["2025-10-01T00:00:00", "2025-09-30T22:00:00Z", "2025-10-01T03:30:00+05:30"],
     }
     times = [time for month in months.values() for time in month]
-    log = figures(
-        [{"arende_id": time, "status": "Inprogress", "tidpunkt": time, "moment": time} for time in times]
-    )
+    log = figures([{"arende_id": time, "status": "Inprogress", "tidpunkt": time, "moment": time} for time in times])
     for month, expected in months.items():
         rows = log.open(month, month).table(MOMENT_DRILL_DOWN)
         assert sorted(row["moment"] for row in rows if row["niva"] == "moment") == sorted(expected)
@@ -136,6 +132,27 @@ def test_at_equal_times_a_start_comes_before_a_completion(figures):
     ).open("2025-10", "2025-10")
     assert flows(report) == (3, 3)
     assert stock(report) == {"2025-10": 1}
+
+
+def test_of_two_starts_on_a_day_the_later_instant_counts(figures):
+    """Neither the transaktion_id nor the text of the time says which one is later."""
+    report = figures(
+        """
+        | transaktion_id | arende_id | status     | tidpunkt                   | moment | alder |
+        | T9             | A1        | Inprogress | 2025-10-10T12:00:00        | First  | 20    |
+        | T2             | A1        | Inprogress | 2025-10-10T12:00:00.000001 | Second | 30    |
+        | T8             | A2        | Inprogress | 2025-10-10T12:30:00+02:00  | Third  | 50    |
+        | T1             | A2        | Inprogress | 2025-10-10T11:00:00Z       | Fourth | 60    |
+        """
+    ).open("2025-10", "2025-10")
+    check(report.table("pagaende-per-moment"), "| moment | pagaende |\n| Second | 1 |\n| Fourth | 1 |")
+    check(
+        [row for row in report.table(MOMENT_DRILL_DOWN) if row["niva"] == "moment"],
+        "| moment | startade |\n| Second | 1 |\n| Fourth | 1 |",
+    )
+    check(  # all four have one person, whose latest event is the last row's
+        report.table("vardtagare-per-kon-och-alder"), "| aldersgrupp | vardtagare |\n| 55–64 | 1 |"
+    )
 
 
 def test_at_equal_times_and_status_the_last_transaktion_id_counts(figures):
@@ -307,9 +324,7 @@ def test_later_transactions_change_no_figure(figures):
     """
     before = figures(log).open("2025-09", "2025-10")
     after = figures(log.rstrip() + later).open("2025-09", "2025-10")
-    assert {name: shown(after.table(name)) for name in COLUMNS} == {
-        name: shown(before.table(name)) for name in COLUMNS
-    }
+    assert {name: shown(after.table(name)) for name in COLUMNS} == {name: shown(before.table(name)) for name in COLUMNS}
     assert {row["avslutningsorsak"] for row in after.table(DRILL_DOWN)} == {"", "Ej avslutat"}
 
 

@@ -11,9 +11,7 @@ from reference import Reference, read_extract
 from sobstat.load import load_extract
 
 EXAMPLE = Path(__file__).parent / "example"
-EXPECTED = dict(
-    part.split("\n", 1) for part in (EXAMPLE / "expected.md").read_text(encoding="utf-8").split("## ")[1:]
-)
+EXPECTED = dict(part.split("\n", 1) for part in (EXAMPLE / "expected.md").read_text(encoding="utf-8").split("## ")[1:])
 PERIOD = ("2025-09", "2025-10")
 
 

@@ -16,8 +16,9 @@ from importlib.resources import files
 import altair as alt
 import pandas as pd
 import vl_convert
+from babel.numbers import format_decimal
 
-from sobstat.declarations import Measure, dimensions, measures
+from sobstat.declarations import dimensions, measures
 from sobstat.disclosure import HIDDEN
 
 # The same thing has the same colour on every chart; each stands out from white by at least 4.5:1.
@@ -52,14 +53,14 @@ length(domain('x')) > 24
 @alt.theme.register("sobstat", enable=True)
 def theme() -> alt.theme.ThemeConfig:
     """Calm and legible; text has the colour of the page around it, so that a dark page works too."""
-    text = {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": FONT_SIZE}
+    text = {"labelColor": "currentColor", "titleColor": "currentColor"}
+    text |= {"labelFontSize": FONT_SIZE, "titleFontSize": FONT_SIZE, "titleFontWeight": "normal"}
     return {
         "background": "transparent",
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": {
             "locale": _locale(),
             "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
-            "numberFormat": ",d",
             "aria": False,  # the figure speaks for its chart, in Swedish
             "view": {
                 "continuousWidth": WIDTH,
@@ -68,11 +69,18 @@ def theme() -> alt.theme.ThemeConfig:
                 "stroke": None,
             },
             "axis": text
-            | {"title": None, "labelLimit": 270, "labelPadding": 6, "ticks": False}
+            | {"title": None, "labelLimit": 290, "labelPadding": 6, "ticks": False, "tickCount": 6, "tickMinStep": 1}
             | {"gridColor": RULES, "domainColor": RULES},
             "axisBand": {"grid": False},
             "axisBottom": {"labelAngle": 0},
-            "legend": text | {"title": None, "orient": "top", "symbolType": "square", "symbolSize": 160},
+            "legend": text | {"titleLimit": 300, "orient": "top", "symbolType": "square", "symbolSize": 160},
+            "title": {
+                "orient": "bottom",
+                "anchor": "start",
+                "fontWeight": "normal",
+                "fontSize": 13,
+                "color": "currentColor",
+            },
             "header": text | {"title": None, "labelFontWeight": "bold", "labelAnchor": "start"},
             "text": {"color": "currentColor", "fontSize": FONT_SIZE},
             "line": {"strokeWidth": 3, "point": {"size": 50}},
@@ -88,57 +96,52 @@ def _locale() -> dict:
 
 
 def unpivot(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """A row for each measure: its title in the column `matt`, its value in `antal`."""
+    """A row for each measure: its title in the column `matt`, in the order of `names`, and its value in `antal`."""
     titles = [measures()[name].title for name in names]
     columns = [column for column in table if column not in names]
-    return table.rename(columns=dict(zip(names, titles, strict=True))).melt(columns, titles, "matt", "antal")
+    long = table.rename(columns=dict(zip(names, titles, strict=True))).melt(columns, titles, "matt", "antal")
+    return long.assign(matt=pd.Categorical(long["matt"], titles, ordered=True))
 
 
-def largest_first(table: pd.DataFrame, group: str, names: Sequence[str], top: int | None = None) -> pd.DataFrame:
-    """The groups in falling order of the first measure, unknown ones last.
-
-    Groups beyond the `top` largest are summed as `Övriga`; measures that refuse sums raise SobstatError then.
-    """
+def largest_first(table: pd.DataFrame, group: str, column: str) -> pd.DataFrame:
+    """The groups in falling order of a column, unknown ones last."""
     unknown = table[group].isin(dimensions()[group].last)
-    known = table[~unknown].sort_values(names[0], ascending=False, kind="stable")
-    shown, rest = known[:top], known[len(known[:top]) :]
-    if len(rest):
-        others = {group: f"Övriga ({len(rest)} st)"} | {name: rest[name].sum() for name in names}
-        shown = pd.concat([shown, pd.DataFrame([others])])
-    return pd.concat([shown, table[unknown]], ignore_index=True)
+    return pd.concat([part.sort_values(column, ascending=False) for part in (table[~unknown], table[unknown])])
+
+
+def rest(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """What the groups that a chart leaves out hold together: `Övriga 28 tillsammans: 9 990 startade, 8 210 avslutade`.
+
+    Raises SobstatError for measures that groups cannot be summed over.
+    """
+    sums = [f"{format_decimal(table[name].sum(), locale='sv')} {measures()[name].title.lower()}" for name in names]
+    return f"Övriga {len(table)} tillsammans: {', '.join(sums)}" if len(table) else ""
 
 
 def colour(field: str, values: Sequence[str], **options) -> alt.Color:
     """The colour of each of `values`: measures by their names, or groups such as Kvinna."""
     titles = [measures()[value].title if value in measures() else value for value in values]
     scale = alt.Scale(domain=titles, range=[COLOURS[value] for value in values])
-    return alt.Color(f"{field}:N", scale=scale, **options)
+    return alt.Color(f"{field}:N", scale=scale, title=None, **options)
 
 
 def tooltips(*columns: str) -> list[alt.Tooltip]:
-    """A table's columns as a tooltip: titles from the declarations, numbers in Swedish."""
-    return [_tooltip(column) for column in columns]
+    """A table's columns as a tooltip: titles from the declarations, numbers and months in Swedish."""
+    known = {"manad": alt.Tooltip("utcyearmonth(manad):T", title="Månad", format="%B %Y")}
+    known |= {"matt": alt.Tooltip("matt:N", title="Mått"), "antal": alt.Tooltip("antal:Q", title="Antal")}
+    titles = {column: dimension.title for dimension in dimensions().values() for column in dimension.columns}
+    return [
+        known.get(column)
+        or (alt.Tooltip(f"{column}:N", title=titles[column]) if column in titles else _number(alt.Tooltip, column))
+        for column in columns
+    ]
 
 
-def _tooltip(column: str) -> alt.Tooltip:
-    if column == "manad":
-        return alt.Tooltip("utcyearmonth(manad):T", title="Månad", format="%B %Y")
-    if column == "matt":
-        return alt.Tooltip("matt:N", title="Mått")
-    if column == "antal":
-        return alt.Tooltip("antal:Q", title="Antal")
-    for dimension in dimensions().values():
-        if column in dimension.columns:
-            return alt.Tooltip(f"{column}:N", title=dimension.title)
+def _number(channel: type, column: str):
+    """A measure's column in a text or tooltip, written as the measure is: `12 345`, `45,6 %` or `3,71`."""
     measure = next(measure for measure in measures().values() if measure.column_name == column)
-    return alt.Tooltip(f"{column}:Q", title=measure.title, format=number_format(measure))
-
-
-def number_format(measure: Measure) -> str:
-    """How charts write a measure: `12 345`, `45,6 %` or `3,71`."""
-    if measure.unit == "andel":
-        return ".1%"
-    return f",.{measure.decimals}f" if measure.decimals else ",d"
+    form = ".1%" if measure.unit == "andel" else f",.{measure.decimals}f"
+    return channel(f"{column}:Q", title=measure.title, format=form)
 
 
 def month_axis() -> alt.X:
@@ -147,45 +150,57 @@ def month_axis() -> alt.X:
 
 
 def label_lines(lines: alt.Chart, group: str, measure: str) -> alt.LayerChart:
-    """Lines with the name of each at its right end, moved apart where they would cover each other."""
-    shown = lines.data.dropna(subset=[measure])
-    last = shown.groupby(group, sort=False).tail(1).sort_values(measure)
-    gap, heights = LABEL_GAP * float(shown[measure].max() if len(shown) else 0), []
-    for value in last[measure].astype(float):
+    """Lines with the name of each to the right of its latest value, moved apart where names would cover each other."""
+    latest = lines.data.groupby(group, sort=False, observed=True)[measure].last().fillna(0).sort_values()
+    heights, gap = [], LABEL_GAP * float(lines.data[measure].fillna(0).max())
+    for value in latest.astype(float):
         heights.append(max(value, heights[-1] + gap) if heights else value)
     names = (
-        alt.Chart(last.assign(hojd=heights))
+        alt.Chart(pd.DataFrame({group: latest.index.astype(str), "hojd": heights, "manad": lines.data["manad"].max()}))
         .mark_text(align="left", dx=10, fontWeight="bold")
         .encode(lines.encoding.x, alt.Y("hojd:Q"), alt.Text(f"{group}:N"), lines.encoding.color)
     )
-    return (lines + names).properties(padding={"left": 5, "top": 5, "bottom": 5, "right": 110})
+    return (lines + names).properties(padding=_room_to_the_right(100))
 
 
-def mark_hidden(chart: alt.Chart, measure: str) -> alt.Chart | alt.LayerChart:
-    """The chart with a cross at zero for each hidden count, and what the cross means below."""
+def label_bars(bars: alt.Chart, column: str) -> alt.LayerChart:
+    """Horizontal bars with a number at the end of each."""
+    shown = bars.properties(data=bars.data.dropna(subset=[column]))
+    numbers = shown.mark_text(align="left", dx=6).encode(_number(alt.Text, column), color=alt.value("currentColor"))
+    return (bars + numbers).properties(padding=_room_to_the_right(50))
+
+
+def _room_to_the_right(pixels: int) -> dict:
+    return {"left": 5, "top": 5, "bottom": 5, "right": pixels}
+
+
+def hidden_marks(chart: alt.Chart, measure: str) -> alt.Chart:
+    """A layer for a chart: a cross at zero for each hidden count, and below what it means."""
     hidden = chart.data[chart.data[f"{measure}_status"] == HIDDEN]
-    if hidden.empty:
-        return chart
-    along = "x" if str(chart.encoding.x.shorthand).startswith(measure) else "y"
-    crosses = chart.properties(data=hidden).mark_text(text="×", fontSize=18)
+    along = "x" if chart.encoding.x.shorthand.startswith(measure) else "y"
+    crosses = chart.properties(data=hidden).mark_text(text="×", fontSize=18, **{f"d{along}": 8 if along == "x" else -7})
     crosses = crosses.encode(tooltip=alt.value("Visas inte"), **{along: alt.datum(0)})
-    return (chart + crosses).properties(title=alt.Title("× visas inte: för få personer"))
+    return crosses.properties(title="× för få personer för att visas") if len(hidden) else crosses
 
 
 def county_circles(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> alt.LayerChart:
-    """A map of counts: a circle in each county of the table, its area by `measure`; `columns` are its tooltip."""
+    """A map of counts: a circle in each county of the table, its area by `measure`; `columns` are the tooltip.
+
+    A lone county is marked without a circle."""
     counties = _counties(table, [measure, *columns])
+    shapes = counties.mark_geoshape(fill=COLOURS[measure], stroke="white").encode(tooltip=tooltips(*columns))
+    if len(table) == 1:  # a circle has nothing to be compared with
+        return _on_land(shapes)
     circles = counties.mark_circle(color=COLOURS[measure], opacity=0.85).encode(
         longitude="properties.lon:Q",
         latitude="properties.lat:Q",
         size=alt.Size(f"{measure}:Q", legend=None, scale=alt.Scale(range=[0, 1600])),
         tooltip=tooltips(*columns),
     )
-    shapes = counties.mark_geoshape(fill=COLOURS[measure], fillOpacity=0.2, stroke="white")
-    return _on_land(shapes.encode(tooltip=tooltips(*columns)), circles)
+    return _on_land(shapes.mark_geoshape(fill=COLOURS[measure], fillOpacity=0.15, stroke="white"), circles)
 
 
-def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str], colour: str) -> alt.LayerChart:
+def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> alt.LayerChart:
     """A map of rates: each county of the table shaded by `measure`; a county without a value stays grey."""
     counties = _counties(table, [measure, *columns])
     title = next(m.title for m in measures().values() if m.column_name == measure)
@@ -193,7 +208,9 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str], col
         counties.transform_filter(f"isValid(datum.{measure})")
         .mark_geoshape(stroke="white")
         .encode(
-            color=alt.Color(f"{measure}:Q", title=title, scale=alt.Scale(range=["#f3e3ec", colour], zero=True)),
+            color=alt.Color(
+                f"{measure}:Q", title=title, scale=alt.Scale(range=["#f3e3ec", COLOURS["vardtagare"]], zero=True)
+            ),
             tooltip=tooltips(*columns),
         )
     )

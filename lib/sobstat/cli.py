@@ -190,15 +190,11 @@ def publish(
     from sobstat.months import Month
     from sobstat.regions import parse_region
 
+    wanted = Month.parse(month) if month else None
     regions = [parse_region(name) for name in region or []]
     with _progress() as progress:
         folder = edition.publish(
-            warehouse,
-            site,
-            read_params(params),
-            month=Month.parse(month) if month else None,
-            regions=regions,
-            progress=progress,
+            warehouse, site, read_params(params), month=wanted, regions=regions, progress=progress
         )
     _say("The edition is published. Open:")
     typer.echo(folder / "index.html")

@@ -59,8 +59,11 @@ def _spellings(region: Region) -> list[str]:
 
 
 _BY_SPELLING = {spelling: region for region in REGIONS for spelling in _spellings(region)}
-# The region of Jämtlands län has a name of its own.
-_BY_SPELLING["region jämtland härjedalen"] = _BY_SPELLING["jamtland"]
+# Two regions call themselves otherwise.
+_BY_SPELLING |= {
+    "region jämtland härjedalen": _BY_SPELLING["jamtland"],
+    "västra götalandsregionen": _BY_SPELLING["vastra-gotaland"],
+}
 
 
 def parse_region(text: str) -> Region:

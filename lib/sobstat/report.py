@@ -50,6 +50,15 @@ class RegionReport:
         """
         return make_table(self.con, list(measures), list(by), min_antal=self.min_antal)
 
+    def figure(self, report_id: str, chart=None):
+        """The figure of a report for a notebook cell to show: finding, chart, table, definitions and file.
+
+        `chart` is an Altair chart with a `description` in Swedish; raises SobstatError if it has none.
+        """
+        from sobstat.figure import make_figure
+
+        return make_figure(self, report_id, chart)
+
     @cached_property
     def synthetic(self) -> bool:
         """Whether the figures rest on made-up data (`sobstat demo` marks every transaction)."""

@@ -10,17 +10,22 @@ from nbconvert import HTMLExporter
 from sobstat.errors import ReportError
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-_STYLE = re.compile(r"<style.*?</style>|(?<=<)(\w+)([^<>]*?) style=\"[^\"]*\"", re.DOTALL)
+_TITLE = re.compile(r"\A\s*# .*\n?")
+_SCRIPT = re.compile(r"<script\b(?![^>]*\btype=\"application/json\")", re.IGNORECASE)
+# pandas styles its tables inline, which the pages' Content-Security-Policy refuses.
+_PANDAS_STYLE = re.compile(r"<style scoped>.*?</style>| style=\"text-align: \w+;\"| border=\"1\"", re.DOTALL)
 
 
 class BodyExporter(HTMLExporter):
     """The body of a page, by the template `templates/body`: no code, no prompts, headings from h2 on."""
 
-    template_name = "body"
-    extra_template_basedirs = [str(TEMPLATES)]  # noqa: RUF012 - a traitlet's default
-    exclude_input = True
-    exclude_anchor_links = True
-    language_code = "sv"
+    def __init__(self):
+        super().__init__(
+            template_name="body",
+            extra_template_basedirs=[str(TEMPLATES)],
+            exclude_input=True,
+            exclude_anchor_links=True,
+        )
 
 
 @cache
@@ -29,32 +34,24 @@ def _exporter() -> BodyExporter:
 
 
 def export_body(notebook: nbformat.NotebookNode) -> str:
-    """The notebook's prose and outputs as HTML, without an h1 and without inline styles.
+    """The notebook's prose and outputs as HTML, without an h1.
 
-    Raises ReportError for an output that is an error, or that holds a script: pages run none but their own.
+    Raises ReportError for an output that is an error, or that brings a script: pages run none but their own.
     """
-    for number, cell in enumerate(notebook.cells, 1):
+    copy = nbformat.from_dict(notebook)
+    shown: list[str] = []  # set aside while nbconvert works: it would rewrite them
+    for number, cell in enumerate(copy.cells, 1):
+        if number == 1 and cell.cell_type == "markdown":
+            cell.source = _TITLE.sub("", cell.source)  # the page has a title of its own
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 raise ReportError(f"cell {number} failed: {output.ename}: {output.evalue}")
-            if _has_script(output):
-                raise ReportError(f"cell {number} shows a chart or widget on its own: show it with report.figure(…)")
-    body, _ = _exporter().from_notebook_node(_without_title(notebook))
-    return body
-
-
-def _has_script(output: nbformat.NotebookNode) -> bool:
-    html = output.get("data", {}).get("text/html", "")
-    scripts = re.findall(r"<script\b[^>]*>", html, re.IGNORECASE)
-    return any('type="application/json"' not in script for script in scripts)
-
-
-def _without_title(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A copy whose first heading of the first level is left out: the page has its own."""
-    copy = nbformat.from_dict(notebook)
-    for cell in copy.cells:
-        if cell.cell_type == "markdown":
-            cell.source, found = re.subn(r"\A\s*# .*\n?", "", cell.source, count=1)
-            if found:
-                break
-    return copy
+            html = output.get("data", {}).get("text/html")
+            if html is not None:
+                if _SCRIPT.search(html):
+                    raise ReportError(f"cell {number} shows a chart on its own: show it with report.figure(…, chart)")
+                shown.append(_PANDAS_STYLE.sub("", html) if 'class="dataframe"' in html else html)
+                output.data["text/html"] = f"<!--output {len(shown) - 1}-->"
+    body, _ = _exporter().from_notebook_node(copy)
+    body = re.sub(r"<(/?)h1\b", r"<\1h2", body)
+    return re.sub(r"<!--output (\d+)-->", lambda found: shown[int(found[1])], body)

@@ -1,0 +1,118 @@
+"""The pages of the site: a report's page, an edition's index, the start page, and an ad-hoc report.
+
+Everything on them follows from what is given: no clock, no chance.
+"""
+
+import re
+from datetime import date
+
+import nbformat
+import pandas as pd
+from babel.dates import format_date
+from markupsafe import Markup
+
+from sobstat.declarations import reports
+from sobstat.edition.exporter import export_body
+from sobstat.edition.key_figures import COLUMNS, key_figures, latest_values
+from sobstat.edition.plan import Edition, Page
+from sobstat.months import Month
+from sobstat.regions import Region
+from sobstat.templating import render
+
+SERVICE = "Statistik för Stöd och behandling"
+Tables = dict[tuple[str, str], pd.DataFrame]
+
+
+def render_page(notebook: nbformat.NotebookNode, page: Page, edition: Edition, assets: dict[str, str]) -> str:
+    """A report's page, `<month>/<region>/<notebook>.html`. Raises ReportError if an output is an error."""
+    return _report(notebook, page, edition, assets, root="../../", adhoc=False)
+
+
+def render_adhoc(
+    notebook: nbformat.NotebookNode, page: Page, edition: Edition, assets: dict[str, str], root: str = "../../"
+) -> str:
+    """The same page outside the publication: marked so, without links to other pages.
+
+    `root` is the way from the page to the folder that holds `assets/`.
+    """
+    return _report(notebook, page, edition, assets, root=root, adhoc=True)
+
+
+def render_edition_index(edition: Edition, assets: dict[str, str], tables: Tables) -> str:
+    """An edition's index, `<month>/index.html`; `tables` are its CSV files read back, by region and report."""
+    return _overview(edition, assets, tables, root="../", start=False, months=[])
+
+
+def render_start(edition: Edition, assets: dict[str, str], tables: Tables, months: list[Month]) -> str:
+    """The site's start page, `index.html`: the latest edition, and every month in the archive."""
+    return _overview(edition, assets, tables, root="", start=True, months=months)
+
+
+def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, root: str, adhoc: bool) -> str:
+    body = export_body(notebook)
+    about = next((p for p in edition.pages if p.notebook == "laddningar" and p != page), None)
+    return render(
+        "report.html",
+        **_common(edition, assets, root),
+        title=f"{page.title}, {page.region.namn}, {edition.period.title}",
+        summary=f"{page.title}: statistik för {page.region.namn}, {edition.period.title}.",
+        page=page,
+        adhoc=adhoc,
+        body=Markup(body),
+        contents=_contents(body),
+        tabs=[
+            {"title": other.title, "href": f"{other.notebook}.html", "current": other == page}
+            for other in edition.pages_of(page.region)
+        ],
+        regions=[
+            {"title": region.namn, "href": f"../{_same(edition, page, region).address}", "current": region == page.region}
+            for region in edition.regions
+        ],
+        about=about and f"../{about.address}",
+    )
+
+
+def _overview(
+    edition: Edition, assets: dict[str, str], tables: Tables, *, root: str, start: bool, months: list[Month]
+) -> str:
+    prefix = f"{edition.month}/" if start else ""
+    first = edition.regions[0]
+    return render(
+        "overview.html",
+        **_common(edition, assets, root),
+        title=SERVICE if start else f"{edition.month.title.capitalize()}",
+        summary=f"Startade, avslutade och pågående moment i riket och länen, {edition.period.title}.",
+        start=start,
+        months=months,
+        key_region=first.namn,
+        key_figures=key_figures(tables, first, edition.month),
+        columns=list(COLUMNS.values()),
+        regions=[
+            {
+                "name": region.namn,
+                "cells": latest_values(tables, region, edition.month),
+                "links": [{"title": p.title, "href": prefix + p.address} for p in edition.pages_of(region)],
+            }
+            for region in edition.regions
+        ],
+    )
+
+
+def _common(edition: Edition, assets: dict[str, str], root: str) -> dict:
+    loaded = format_date(date.fromisoformat(edition.loaded[:10]), "d MMMM y", locale="sv")
+    return {"service": SERVICE, "edition": edition, "assets": assets, "root": root, "loaded": loaded}
+
+
+def _same(edition: Edition, page: Page, region: Region) -> Page:
+    """The page of another region: the same notebook where it has that, else its first."""
+    pages = edition.pages_of(region)
+    return next((other for other in pages if other.notebook == page.notebook), pages[0])
+
+
+def _contents(body: str) -> list[dict[str, str]]:
+    """The figures of a page by their anchors; without figures, its headings."""
+    figures = re.findall(r'<section id="([\w-]+)" class="figure">', body)
+    if figures:
+        return [{"id": name, "title": reports()[name].title} for name in figures]
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body, re.DOTALL)
+    return [{"id": Markup(name), "title": Markup(Markup(text).striptags())} for name, text in headings]

@@ -1,0 +1,338 @@
+/* Makes the pages of Statistik för Stöd och behandling better; they say everything without it.
+   A classic script without dependencies: it works from a plain file and under a strict Content-Security-Policy. */
+(function () {
+  "use strict";
+
+  const NO_BREAK = "\u00a0";
+  const narrow = matchMedia("(max-width: 30rem)");
+  const swedish = new Intl.Collator("sv", { numeric: true });
+
+  const whole = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, NO_BREAK);
+
+  function element(tag, attributes, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  }
+
+  function later(wait, action) {
+    let timer;
+    return () => {
+      clearTimeout(timer);
+      timer = setTimeout(action, wait);
+    };
+  }
+
+  /* ---------- Charts: the static picture becomes one with tooltips that fits the screen ---------- */
+
+  function fitted(spec, width) {
+    const single = !["hconcat", "vconcat", "concat", "facet", "repeat"].some((key) => key in spec);
+    if (!single || typeof spec.width === "object") return spec;
+    const config = { ...spec.config, axis: { ...(spec.config || {}).axis } };
+    if (narrow.matches) Object.assign(config.axis, { labelLimit: width * 0.4, labelFontSize: 13, titleFontSize: 13 });
+    return { ...spec, width, config, autosize: { type: "fit-x", contains: "padding" } };
+  }
+
+  async function upgrade(chart) {
+    const spec = JSON.parse(chart.querySelector(".vega-spec").textContent);
+    const picture = chart.querySelector("svg");
+    const label = picture.getAttribute("aria-label");
+    const live = element("div", { class: "live", role: "img", "aria-label": label });
+    const { embed, formatLocale, timeFormatLocale } = window.sobstatVega;
+    let width = 0;
+    let view;
+
+    async function drawn() {
+      const wide = Math.min(chart.clientWidth - 2 * parseFloat(getComputedStyle(chart).paddingLeft), 760);
+      if (wide <= 0 || Math.abs(wide - width) < 2) return;
+      width = wide;
+      if (view) view.finalize();
+      view = await embed(live, fitted(spec, width), {
+        mode: "vega-lite",
+        renderer: "svg",
+        ast: true,
+        actions: false,
+        defaultStyle: false,
+        formatLocale,
+        timeFormatLocale,
+        tooltip: { disableDefaultStyle: true },
+      });
+      for (const svg of live.querySelectorAll("svg")) svg.setAttribute("aria-hidden", "true");
+      chart.classList.add("upgraded");
+    }
+
+    chart.append(live);
+    chart.classList.add("measured");
+    await drawn();
+    addEventListener("resize", later(200, drawn));
+  }
+
+  async function upgradeCharts() {
+    if (!window.sobstatVega) return;
+    for (const chart of document.querySelectorAll(".chart:has(.vega-spec)")) {
+      try {
+        await upgrade(chart);
+      } catch (error) {
+        chart.classList.remove("upgraded"); // the static picture stays
+        chart.querySelectorAll(".live").forEach((live) => live.remove());
+        console.error(error);
+      }
+    }
+  }
+
+  /* ---------- Drill-down: rows are made when they are unfolded ---------- */
+
+  const STEP = 1000; // rows that are shown at a time
+  const ORDERS = ["none", "descending", "ascending"];
+
+  function readRows(data) {
+    const depth = Uint8Array.from(data.djup, Number);
+    const names = data.etikett.split(",").map((number, row) => data.namn[depth[row]][+number || 0]);
+    const values = data.varden.map((column) => column.split(","));
+    const parent = new Int32Array(depth.length).fill(-1);
+    const parts = Array.from(depth, () => []);
+    const path = [];
+    for (let row = 0; row < depth.length; row++) {
+      path[depth[row]] = row;
+      if (depth[row] > 0) {
+        parent[row] = path[depth[row] - 1];
+        parts[parent[row]].push(row);
+      }
+    }
+    return { levels: data.nivaer, depth, names, values, parent, parts };
+  }
+
+  function drilldown(box) {
+    const rows = readRows(JSON.parse(box.querySelector(".drill-data").textContent));
+    const table = box.querySelector("table");
+    const body = table.tBodies[0];
+    const headings = [...table.tHead.rows[0].cells];
+    const title = table.caption.textContent;
+    const made = new Map();
+    const open = new Set([0]);
+    let hits = null; // rows that match the filter, with those above them
+    let matching = null;
+    let word = "";
+    let sorted = { column: -1, order: "none" };
+    let limit = STEP;
+
+    const value = (column, row) => {
+      const text = rows.values[column][row];
+      return text === "x" || text === "-" ? -1 : +text || 0;
+    };
+
+    function ordered(group) {
+      if (sorted.order === "none") return group;
+      const sign = sorted.order === "ascending" ? 1 : -1;
+      const compare =
+        sorted.column === 0
+          ? (a, b) => swedish.compare(rows.names[a], rows.names[b])
+          : (a, b) => value(sorted.column - 1, a) - value(sorted.column - 1, b);
+      return [...group].sort((a, b) => sign * compare(a, b));
+    }
+
+    function shownRows() {
+      const shown = [];
+      const visit = (row) => {
+        shown.push(row);
+        if (!open.has(row)) return;
+        let group = rows.parts[row];
+        if (hits && group.some((part) => hits.has(part))) group = group.filter((part) => hits.has(part));
+        for (const part of ordered(group)) visit(part);
+      };
+      visit(0);
+      return shown;
+    }
+
+    function cell(text) {
+      if (text === "x") return element("td", { class: "dold" }, "visas inte");
+      if (text === "-")
+        return element("td", { class: "tom" }, element("span", { "aria-hidden": "true" }, "–"), unseen("uppgift saknas"));
+      return element("td", {}, whole(text || "0"));
+    }
+
+    const unseen = (text) => element("span", { class: "unseen" }, text);
+
+    function label(row) {
+      const name = rows.names[row];
+      const at = word && matching.has(row) ? name.toLocaleLowerCase("sv").indexOf(word) : -1;
+      if (at < 0) return [name];
+      return [name.slice(0, at), element("mark", {}, name.slice(at, at + word.length)), name.slice(at + word.length)];
+    }
+
+    function makeRow(row) {
+      const depth = rows.depth[row];
+      const level = depth ? unseen(`${rows.levels[depth]}: `) : "";
+      const heading = element("th", { scope: "row" });
+      if (row > 0 && rows.parts[row].length) {
+        const button = element("button", { type: "button", "aria-expanded": String(open.has(row)) });
+        button.append(level, ...label(row));
+        button.dataset.row = row;
+        heading.append(button);
+      } else {
+        heading.append(element("span", { class: "leaf" }, level, ...label(row)));
+      }
+      const tr = element("tr", { class: `depth-${depth}` }, heading, ...rows.values.map((column) => cell(column[row])));
+      return tr;
+    }
+
+    /* Only what changes is touched, so that the focus stays where it is. */
+    function show() {
+      const shown = shownRows();
+      const wanted = shown.slice(0, limit).map((row) => {
+        if (!made.has(row)) made.set(row, makeRow(row));
+        const tr = made.get(row);
+        const button = tr.querySelector("button");
+        if (button) button.setAttribute("aria-expanded", String(open.has(row)));
+        return tr;
+      });
+      const keep = new Set(wanted);
+      for (const tr of [...body.rows]) if (!keep.has(tr)) tr.remove();
+      let next = body.firstElementChild;
+      for (const tr of wanted) {
+        if (tr === next) next = next.nextElementSibling;
+        else body.insertBefore(tr, next);
+      }
+      const left = shown.length - wanted.length;
+      more.hidden = left === 0;
+      more.textContent = `Visa ${whole(Math.min(STEP, left))} rader till (${whole(left)} återstår)`;
+    }
+
+    function restart() {
+      made.clear();
+      body.replaceChildren();
+      limit = STEP;
+      show();
+    }
+
+    function openTo(level) {
+      open.clear();
+      rows.depth.forEach((depth, row) => depth < level && rows.parts[row].length && open.add(row));
+    }
+
+    function filter() {
+      word = search.value.trim().toLocaleLowerCase("sv");
+      hits = matching = null;
+      if (word) {
+        matching = new Set();
+        hits = new Set([0]);
+        open.clear();
+        rows.names.forEach((name, row) => {
+          if (row === 0 || !name.toLocaleLowerCase("sv").includes(word)) return;
+          matching.add(row);
+          hits.add(row);
+          for (let above = rows.parent[row]; above >= 0; above = rows.parent[above]) {
+            hits.add(above);
+            open.add(above);
+          }
+        });
+        open.add(0);
+      } else {
+        openTo(+levels.value);
+      }
+      status.textContent = word ? (matching.size ? `${whole(matching.size)} träffar` : "Inga träffar") : "";
+      table.classList.toggle("empty", Boolean(word) && matching.size === 0);
+      restart();
+    }
+
+    function sort(column) {
+      const next = ORDERS[(ORDERS.indexOf(sorted.column === column ? sorted.order : "none") + 1) % ORDERS.length];
+      sorted = { column, order: next };
+      headings.forEach((heading, at) => {
+        if (at === column && next !== "none") heading.setAttribute("aria-sort", next);
+        else heading.removeAttribute("aria-sort");
+      });
+      limit = STEP;
+      show();
+    }
+
+    function toggle(row) {
+      if (open.has(row)) open.delete(row);
+      else open.add(row);
+      show();
+    }
+
+    /* Arrows walk the rows: right opens, left closes or goes to the group above. */
+    function walk(event) {
+      const button = event.target.closest("button[data-row]");
+      if (!button) return;
+      const row = +button.dataset.row;
+      const buttons = [...body.querySelectorAll("button[data-row]")];
+      const at = buttons.indexOf(button);
+      const moves = {
+        ArrowDown: () => buttons[at + 1],
+        ArrowUp: () => buttons[at - 1],
+        Home: () => buttons[0],
+        End: () => buttons[buttons.length - 1],
+        ArrowRight: () => (open.has(row) ? buttons[at + 1] : toggle(row)),
+        ArrowLeft: () => (open.has(row) ? toggle(row) : made.get(rows.parent[row]).querySelector("button")),
+      };
+      if (!moves[event.key] || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      const to = moves[event.key]();
+      if (to) to.focus();
+    }
+
+    const id = `${box.dataset.name}-`;
+    const search = element("input", { type: "search", id: `${id}sok`, autocomplete: "off", spellcheck: "false" });
+    const levels = element("select", { id: `${id}niva` });
+    rows.levels.slice(1).forEach((name, at) => levels.append(element("option", { value: at + 1 }, name)));
+    const status = element("p", { role: "status" });
+    const more = element("button", { type: "button", class: "more" });
+    const tools = element(
+      "div",
+      { class: "drill-tools" },
+      element("p", {}, element("label", { for: search.id }, "Sök i tabellen"), search),
+      element("p", {}, element("label", { for: levels.id }, "Visa ned till"), levels),
+      status,
+    );
+    box.prepend(tools);
+    box.querySelector(".table-scroll").after(more);
+    headings.forEach((heading, column) => {
+      const button = element("button", { type: "button", title: "Sortera" }, heading.textContent);
+      button.addEventListener("click", () => sort(column));
+      heading.replaceChildren(button);
+    });
+    search.addEventListener("input", later(150, filter));
+    levels.addEventListener("change", () => {
+      search.value = "";
+      filter();
+    });
+    more.addEventListener("click", () => {
+      limit += STEP;
+      show();
+    });
+    body.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-row]");
+      if (button) toggle(+button.dataset.row);
+    });
+    body.addEventListener("keydown", walk);
+    table.caption.textContent = title;
+    box.classList.add("scripted");
+    restart();
+  }
+
+  /* ---------- Pages: contents beside the text where there is room, short tables in print ---------- */
+
+  function page() {
+    const contents = document.querySelector(".contents details");
+    if (contents && matchMedia("(min-width: 70rem)").matches) contents.open = true;
+    let closed = [];
+    addEventListener("beforeprint", () => {
+      closed = [...document.querySelectorAll("details.printed:not([open]), details.definitions:not([open])")];
+      closed.forEach((details) => (details.open = true));
+    });
+    addEventListener("afterprint", () => closed.forEach((details) => (details.open = false)));
+    addEventListener("keydown", (event) => {
+      const switcher = document.querySelector(".switcher[open]");
+      if (event.key !== "Escape" || !switcher) return;
+      switcher.open = false;
+      switcher.querySelector("summary").focus();
+    });
+  }
+
+  page();
+  document.querySelectorAll(".drilldown").forEach(drilldown);
+  upgradeCharts();
+})();

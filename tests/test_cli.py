@@ -1,0 +1,101 @@
+"""The command line as people and scripts meet it, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parent / "example"
+PERIOD = ["--from", "2025-09", "--to", "2025-10"]
+
+
+def sobstat(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "sobstat", *map(str, arguments)], capture_output=True, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a loaded example at the default place."""
+    folder = tmp_path_factory.mktemp("cli")
+    done = sobstat("load", EXAMPLE, cwd=folder)
+    assert done.returncode == 0, done.stderr.decode()
+    assert "436 rows read = 436 kept + 0 repeats + 0 set aside" in done.stderr.decode()
+    return folder
+
+
+WRONG_USE = {
+    "no such command": (["publiish"], "No such command 'publiish'"),
+    "no such option": (["table", "per-lan", "--form", "2025-09"], "No such option"),
+    "missing option": (["table", "per-lan", "--from", "2025-09"], "Missing option '--to'"),
+    "no such report": (["table", "per-kommun", *PERIOD], "no report 'per-kommun'"),
+    "no such region": (["table", "per-lan", *PERIOD, "--region", "skone"], "nearest match is skane"),
+    "no such format": (["table", "per-lan", *PERIOD, "--format", "xml"], "no format 'xml'"),
+    "too early": (["table", "per-lan", "--from", "2015-09", "--to", "2025-10"], "data are shown from 2015-10"),
+    "reversed": (["table", "per-lan", "--from", "2025-10", "--to", "2025-09"], "before it starts"),
+    "not over": (["table", "per-lan", "--from", "2025-10", "--to", "2999-01"], "is not over"),
+    "no warehouse": (["table", "per-lan", *PERIOD, "--warehouse", "none.duckdb"], "no warehouse none.duckdb"),
+    "no extract": (["load", "nowhere"], "no extract folder nowhere"),
+    "no ärenden": (["demo", "--out", "x", "--arenden", "0"], "at least 1 ärende"),
+    "no such notebook": (["rerun", *PERIOD, "--region", "skane", "--notebook", "x", "--params", "p.yml"], "p.yml"),
+    "no such month": (["publish", "--month", "2025-13"], "is not a month"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG_USE.values(), ids=WRONG_USE.keys())
+def test_wrong_use_gives_one_clear_sentence_and_exit_code_2(folder, arguments, message):
+    done = sobstat(*arguments, cwd=folder)
+    error = done.stderr.decode()
+    assert done.returncode == 2, error
+    assert message in error.splitlines()[0]
+    assert "Traceback" not in error
+    assert done.stdout == b""
+
+
+def test_a_traceback_comes_when_asked_for(folder):
+    done = sobstat("table", "per-lan", *PERIOD, "--region", "skone", "--verbose", cwd=folder)
+    assert "Traceback" in done.stderr.decode()
+
+
+def test_the_same_table_as_csv_json_and_text(folder):
+    csv = sobstat("table", "per-process", *PERIOD, "--format", "csv", cwd=folder).stdout.decode()
+    assert csv.splitlines() == [
+        "process,startade,avslutade,andel_avslutade",
+        "Internet-KBT vid depression (process),5,2,0.4000",
+        "Stresshjälpen (process),3,2,0.6667",
+    ]
+    rows = json.loads(sobstat("table", "per-process", *PERIOD, "--format", "json", cwd=folder).stdout)
+    assert rows[1] == {
+        "process": "Stresshjälpen (process)",
+        "startade": 3,
+        "avslutade": 2,
+        "andel_avslutade": 0.6667,
+    }
+    text = sobstat("table", "per-process", *PERIOD, cwd=folder).stdout.decode()
+    assert "Stresshjälpen (process)        3         2          0.6667" in text
+
+
+def test_hidden_values_are_empty_with_a_status(folder):
+    csv = sobstat("table", "vardtagare-per-kon", *PERIOD, "--format", "csv", cwd=folder).stdout.decode()
+    assert csv.splitlines() == ["kon,vardtagare,vardtagare_status,andel", *[f"{k},,dold," for k in KON]]
+
+
+KON = ["Kvinna", "Man", "Okänt"]
+
+
+def test_quiet_says_nothing(folder):
+    done = sobstat("load", EXAMPLE, "--quiet", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_help_without_arguments():
+    done = sobstat()
+    assert done.returncode == 0
+    assert all(command in done.stdout.decode() for command in ["demo", "load", "table", "publish", "rerun"])
+
+
+def test_sources_prints_the_contract():
+    printed = sobstat("sources").stdout.decode()
+    assert "| `tidpunkt` | ISO 8601" in printed
+    assert "`vardtagare_id` | text, turned into a keyed pseudonym" in printed
