@@ -16,10 +16,10 @@ from importlib.resources import files
 import altair as alt
 import pandas as pd
 import vl_convert
-from babel.numbers import format_decimal
 
 from sobstat.declarations import dimensions, measures
 from sobstat.disclosure import HIDDEN
+from sobstat.swedish import whole
 
 # The same thing has the same colour on every chart; each stands out from white by at least 4.5:1.
 COLOURS = {
@@ -114,7 +114,7 @@ def rest(table: pd.DataFrame, names: Sequence[str]) -> str:
 
     Raises SobstatError for measures that groups cannot be summed over.
     """
-    sums = [f"{format_decimal(table[name].sum(), locale='sv')} {measures()[name].title.lower()}" for name in names]
+    sums = [f"{whole(table[name].sum())} {measures()[name].title.lower()}" for name in names]
     return f"Övriga {len(table)} tillsammans: {', '.join(sums)}" if len(table) else ""
 
 

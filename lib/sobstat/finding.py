@@ -3,7 +3,7 @@
 import pandas as pd
 
 from sobstat.cells import dimensions_of, label, measures_of
-from sobstat.declarations import Dimension, Measure, Report
+from sobstat.declarations import Dimension, Measure, Report, dimensions
 from sobstat.months import Month
 from sobstat.swedish import change, enumerate_words, known, number, percent, whole
 
@@ -158,7 +158,7 @@ def _over_time_by_group(table: pd.DataFrame, by: list[Dimension], measure: Measu
             what = f"{'' if parts else measure.title.lower() + ' '}{_phrase(row, groups)}"
             months = [] if parts else [f" i {Month.parse(first).title}", f" i {Month.parse(last).title}"]
             parts.append(_moved(what, int(before), int(now), *months))
-    return _sentence(parts) if parts else NOTHING_SHOWN
+    return _sentence(parts) if parts else _largest(table, [*groups, dimensions()["manad"]], measure)
 
 
 def _in_month(rows: pd.DataFrame) -> str:

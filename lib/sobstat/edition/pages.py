@@ -65,7 +65,11 @@ def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, r
             for other in edition.pages_of(page.region)
         ],
         regions=[
-            {"title": region.namn, "href": f"../{_same(edition, page, region).address}", "current": region == page.region}
+            {
+                "title": region.namn,
+                "href": f"../{_same(edition, page, region).address}",
+                "current": region == page.region,
+            }
             for region in edition.regions
         ],
         about=about and f"../{about.address}",

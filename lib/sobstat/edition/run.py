@@ -6,12 +6,12 @@
 import json
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
@@ -24,6 +24,12 @@ from sobstat.pseudonyms import KEY_VARIABLE
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", "min_antal"}
 CELL_TIMEOUT_SECONDS = 600
 TABLE_OUTPUT = "application/vnd.sobstat.table+json"
+
+
+class LocalKernelManager(AsyncKernelManager):
+    """Kernels over sockets in files that only their owner can open: no TCP port to race for or to listen on."""
+
+    transport = "ipc"
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ def _execute(job: Job) -> nbformat.NotebookNode:
         progress_bar=False,
         log_output=False,
         execution_timeout=CELL_TIMEOUT_SECONDS,
+        kernel_manager_class=LocalKernelManager,
+        shutdown_kernel="immediate",
     )
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code" and cell.metadata.papermill.status != "completed":
@@ -132,6 +140,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, DeadKernelError):
         return "its kernel died"
     return str(error)
-
-
-Progress = Callable[[str, int, int], None]

@@ -4,8 +4,7 @@
 -- month's end or later.
 WITH logg AS (
     SELECT
-        transaktion_id, arende_id, tidpunkt, dag, process, moment, vardgivare_id, vardenhet_id, vardtagare, kon,
-        alder, avslutningsorsak,
+        transaktion_id, arende_id, tidpunkt, dag,
         -- At equal times a start comes before a completion.
         CASE status WHEN 'Inprogress' THEN 1 ELSE 2 END AS ordning
     FROM lager.transaktion
@@ -14,7 +13,7 @@ WITH logg AS (
 
 ordnad AS (
     SELECT
-        *,
+        transaktion_id, arende_id, dag, ordning,
         -- The counted event of each ärende and status is the latest one.
         row_number() OVER (PARTITION BY arende_id, ordning ORDER BY tidpunkt DESC, transaktion_id DESC) = 1 AS ar_raknad,
         -- A start is under way until the ärende's next start or completion.
@@ -22,43 +21,49 @@ ordnad AS (
     FROM logg
 ),
 
+berord AS (
+    SELECT *, ar_raknad AND dag >= $forsta_dag AS ar_handelse
+    FROM ordnad
+    WHERE (ar_raknad AND dag >= $forsta_dag) OR (ordning = 1 AND (nasta_dag IS NULL OR nasta_dag > $forsta_dag))
+),
+
 -- The reason on the counted completion. An ärende without one hasn't ended.
 orsak AS (
-    SELECT arende_id, coalesce(avslutningsorsak, 'Okänt') AS avslutningsorsak
-    FROM ordnad
-    WHERE ordning = 2 AND ar_raknad
+    SELECT o.arende_id, coalesce(t.avslutningsorsak, 'Okänt') AS avslutningsorsak
+    FROM ordnad AS o
+    INNER JOIN lager.transaktion AS t ON t.transaktion_id = o.transaktion_id
+    WHERE o.ordning = 2 AND o.ar_raknad
 )
 
 SELECT
     o.transaktion_id,
     o.arende_id,
-    o.tidpunkt,
+    t.tidpunkt,
     o.ordning,
     o.dag,
     o.nasta_dag,
-    o.ar_raknad AND o.dag >= $forsta_dag AS ar_handelse,
-    o.vardtagare,
+    o.ar_handelse,
+    t.vardtagare,
     strftime(o.dag, '%Y-%m') AS manad,
     v.veckodag,
     -- The county that the catalogue now gives for the ärende's vårdgivare.
     coalesce(l.lan_kod, '') AS lan_kod,
     coalesce(l.lan, 'Okänt län') AS lan,
-    coalesce(o.vardgivare_id, '') AS vardgivare_id,
-    coalesce(vg.namn, o.vardgivare_id, 'Okänd vårdgivare') AS vardgivare,
-    coalesce(o.vardenhet_id, '') AS vardenhet_id,
-    coalesce(ve.namn, o.vardenhet_id, 'Okänd vårdenhet') AS vardenhet,
-    coalesce(o.process, 'Okänt') AS process,
-    coalesce(o.moment, 'Okänt') AS moment,
+    coalesce(t.vardgivare_id, '') AS vardgivare_id,
+    coalesce(vg.namn, t.vardgivare_id, 'Okänd vårdgivare') AS vardgivare,
+    coalesce(t.vardenhet_id, '') AS vardenhet_id,
+    coalesce(ve.namn, t.vardenhet_id, 'Okänd vårdenhet') AS vardenhet,
+    coalesce(t.process, 'Okänt') AS process,
+    coalesce(t.moment, 'Okänt') AS moment,
     coalesce(orsak.avslutningsorsak, 'Ej avslutat') AS avslutningsorsak,
-    coalesce(o.kon, 'Okänt') AS kon,
+    coalesce(t.kon, 'Okänt') AS kon,
     coalesce(a.aldersgrupp, 'Okänd') AS aldersgrupp
-FROM ordnad AS o
+FROM berord AS o
+INNER JOIN lager.transaktion AS t ON t.transaktion_id = o.transaktion_id
 INNER JOIN veckodag AS v ON v.nummer = isodow(o.dag)
-LEFT JOIN aldersgrupp AS a ON a.alder = o.alder
+LEFT JOIN aldersgrupp AS a ON a.alder = t.alder
 LEFT JOIN orsak ON orsak.arende_id = o.arende_id
-LEFT JOIN lager.hsa_vardgivare AS vg ON vg.hsa_id = o.vardgivare_id
-LEFT JOIN lager.hsa_vardenhet AS ve ON ve.hsa_id = o.vardenhet_id
+LEFT JOIN lager.hsa_vardgivare AS vg ON vg.hsa_id = t.vardgivare_id
+LEFT JOIN lager.hsa_vardenhet AS ve ON ve.hsa_id = t.vardenhet_id
 LEFT JOIN lan AS l ON l.lan_kod = vg.lan_kod
-WHERE
-    ((o.ar_raknad AND o.dag >= $forsta_dag) OR (o.ordning = 1 AND (o.nasta_dag IS NULL OR o.nasta_dag > $forsta_dag)))
-    AND ($lan_kod IS NULL OR l.lan_kod = $lan_kod)
+WHERE $lan_kod IS NULL OR l.lan_kod = $lan_kod

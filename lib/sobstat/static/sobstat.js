@@ -53,6 +53,7 @@
         renderer: "svg",
         ast: true,
         actions: false,
+        logLevel: 1, // errors only
         defaultStyle: false,
         formatLocale,
         timeFormatLocale,
@@ -88,8 +89,12 @@
 
   function readRows(data) {
     const depth = Uint8Array.from(data.djup, Number);
-    const names = data.etikett.split(",").map((number, row) => data.namn[depth[row]][+number || 0]);
-    const values = data.varden.map((column) => column.split(","));
+    let at = 0;
+    const names = Array.from(depth, (level) => {
+      const number = data.etikett.slice(at, (at += data.bredd[level]));
+      return data.namn[level][parseInt(number, 36)];
+    });
+    const values = data.varden.map((column) => column.match(/\d|x|\(\d+\)/g).map((text) => text.replace(/[()]/g, "")));
     const parent = new Int32Array(depth.length).fill(-1);
     const parts = Array.from(depth, () => []);
     const path = [];
@@ -108,7 +113,7 @@
     const table = box.querySelector("table");
     const body = table.tBodies[0];
     const headings = [...table.tHead.rows[0].cells];
-    const title = table.caption.textContent;
+    const searched = rows.names.map((name) => name.toLocaleLowerCase("sv"));
     const made = new Map();
     const open = new Set([0]);
     let hits = null; // rows that match the filter, with those above them
@@ -117,10 +122,7 @@
     let sorted = { column: -1, order: "none" };
     let limit = STEP;
 
-    const value = (column, row) => {
-      const text = rows.values[column][row];
-      return text === "x" || text === "-" ? -1 : +text || 0;
-    };
+    const value = (column, row) => (rows.values[column][row] === "x" ? -1 : +rows.values[column][row]);
 
     function ordered(group) {
       if (sorted.order === "none") return group;
@@ -146,17 +148,14 @@
     }
 
     function cell(text) {
-      if (text === "x") return element("td", { class: "dold" }, "visas inte");
-      if (text === "-")
-        return element("td", { class: "tom" }, element("span", { "aria-hidden": "true" }, "–"), unseen("uppgift saknas"));
-      return element("td", {}, whole(text || "0"));
+      return text === "x" ? element("td", { class: "dold" }, "visas inte") : element("td", {}, whole(text));
     }
 
     const unseen = (text) => element("span", { class: "unseen" }, text);
 
     function label(row) {
       const name = rows.names[row];
-      const at = word && matching.has(row) ? name.toLocaleLowerCase("sv").indexOf(word) : -1;
+      const at = word && matching.has(row) ? searched[row].indexOf(word) : -1;
       if (at < 0) return [name];
       return [name.slice(0, at), element("mark", {}, name.slice(at, at + word.length)), name.slice(at + word.length)];
     }
@@ -218,8 +217,8 @@
         matching = new Set();
         hits = new Set([0]);
         open.clear();
-        rows.names.forEach((name, row) => {
-          if (row === 0 || !name.toLocaleLowerCase("sv").includes(word)) return;
+        searched.forEach((name, row) => {
+          if (row === 0 || !name.includes(word)) return;
           matching.add(row);
           hits.add(row);
           for (let above = rows.parent[row]; above >= 0; above = rows.parent[above]) {
@@ -231,7 +230,7 @@
       } else {
         openTo(+levels.value);
       }
-      status.textContent = word ? (matching.size ? `${whole(matching.size)} träffar` : "Inga träffar") : "";
+      status.textContent = word ? (matching.size ? `${whole(matching.size)} ${matching.size === 1 ? "träff" : "träffar"}` : "Inga träffar") : "";
       table.classList.toggle("empty", Boolean(word) && matching.size === 0);
       restart();
     }
@@ -284,7 +283,7 @@
       "div",
       { class: "drill-tools" },
       element("p", {}, element("label", { for: search.id }, "Sök i tabellen"), search),
-      element("p", {}, element("label", { for: levels.id }, "Visa ned till"), levels),
+      element("p", {}, element("label", { for: levels.id }, "Visa nivåer till och med"), levels),
       status,
     );
     box.prepend(tools);
@@ -308,7 +307,6 @@
       if (button) toggle(+button.dataset.row);
     });
     body.addEventListener("keydown", walk);
-    table.caption.textContent = title;
     box.classList.add("scripted");
     restart();
   }
