@@ -38,6 +38,7 @@ LAND, RULES = "#8883", "#8886"
 
 WIDTH = 640
 FONT_SIZE = 15
+TICKS = 6
 # Lines of text that are nearer than this share of the axis would cover each other.
 LABEL_GAP = 0.07
 
@@ -69,7 +70,7 @@ def theme() -> alt.theme.ThemeConfig:
                 "stroke": None,
             },
             "axis": text
-            | {"title": None, "labelLimit": 290, "labelPadding": 6, "ticks": False, "tickCount": 6, "tickMinStep": 1}
+            | {"title": None, "labelLimit": 290, "labelPadding": 6, "ticks": False}
             | {"gridColor": RULES, "domainColor": RULES},
             "axisBand": {"grid": False},
             "axisBottom": {"labelAngle": 0},
@@ -83,7 +84,8 @@ def theme() -> alt.theme.ThemeConfig:
             },
             "header": text | {"title": None, "labelFontWeight": "bold", "labelAnchor": "start"},
             "text": {"color": "currentColor", "fontSize": FONT_SIZE},
-            "line": {"strokeWidth": 3, "point": {"size": 50}},
+            "line": {"strokeWidth": 3, "strokeJoin": "round"},
+            "point": {"size": 50, "filled": True},
         },
     }
 
@@ -144,6 +146,19 @@ def _number(channel: type, column: str):
     return channel(f"{column}:Q", title=measure.title, format=form)
 
 
+def amounts(channel: type, table: pd.DataFrame, column: str):
+    """The axis of a table's amounts (`alt.X` or `alt.Y`): from zero, also where all are 0 or hidden.
+
+    Counts are written as whole numbers, however small.
+    """
+    largest = table[column].max()
+    empty = pd.isna(largest) or largest == 0
+    fraction = any(measure.column_name == column and not measure.counted for measure in measures().values())
+    ticks = TICKS if fraction else min(TICKS, 1 if empty else int(largest))
+    scale = alt.Scale(domain=[0, 1]) if empty else alt.Scale(zero=True)
+    return channel(f"{column}:Q", scale=scale, axis=alt.Axis(tickCount=ticks))
+
+
 def month_axis() -> alt.X:
     """The months of the period from left to right."""
     return alt.X("utcyearmonth(manad):O", axis=alt.Axis(labelExpr=_MONTH_LABELS, labelAngle=0, labelOverlap=False))
@@ -152,7 +167,7 @@ def month_axis() -> alt.X:
 def label_lines(lines: alt.Chart, group: str, measure: str) -> alt.LayerChart:
     """Lines with the name of each to the right of its latest value, moved apart where names would cover each other."""
     latest = lines.data.groupby(group, sort=False, observed=True)[measure].last().fillna(0).sort_values()
-    heights, gap = [], LABEL_GAP * float(lines.data[measure].fillna(0).max())
+    heights, gap = [], LABEL_GAP * float(lines.data[measure].fillna(0).max() or 1)
     for value in latest.astype(float):
         heights.append(max(value, heights[-1] + gap) if heights else value)
     names = (
@@ -215,7 +230,7 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> 
         )
     )
     missing = counties.mark_geoshape(fill=LAND).encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
-    return _on_land(missing, shades)
+    return _on_land(missing, shades) if table[measure].notna().any() else _on_land(missing)
 
 
 def _counties(table: pd.DataFrame, columns: Sequence[str]) -> alt.Chart:

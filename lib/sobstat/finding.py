@@ -3,7 +3,7 @@
 import pandas as pd
 
 from sobstat.cells import dimensions_of, label, measures_of
-from sobstat.declarations import Dimension, Measure, Report, dimensions
+from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
 from sobstat.months import Month
 from sobstat.swedish import change, enumerate_words, known, number, percent, whole
 
@@ -44,6 +44,7 @@ def main_finding(table: pd.DataFrame, report: Report) -> str:
     if "manad" in report.by:
         return _over_time_by_group(table, by, shown[0])
     rates = [measure for measure in shown if measure.kind == "ratio" and measure.scale != 1]
+    rates.sort(key=lambda rate: not measures()[rate.numerator].persons)
     if len(table) == 1:
         return _all_of(table.iloc[0], by, rates or shown)
     return _highest_and_lowest(table, by, rates[0]) if rates else _largest(table, by, shown[0])

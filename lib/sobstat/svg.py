@@ -37,13 +37,8 @@ def specification(chart: alt.TopLevelMixin) -> dict:
 
 
 def description(spec: dict, name: str) -> str:
-    """The chart's text alternative: its description, or its title. Raises SobstatError without either."""
-    title = spec.get("title", "")
-    if isinstance(title, dict):
-        title = title.get("text", "")
-    if isinstance(title, list):
-        title = " ".join(title)
-    text = str(spec.get("description") or title).strip()
+    """The chart's text alternative. Raises SobstatError for a chart without a description."""
+    text = str(spec.get("description", "")).strip()
     if not text:
         raise SobstatError(
             f"The chart of {name} has no description: give it one with .properties(description=…), in Swedish."

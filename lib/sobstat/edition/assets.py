@@ -28,9 +28,8 @@ def swedish_locales() -> dict:
 @cache
 def vega_bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one classic script, which only says `sobstatVega = {embed, …}`."""
-    bundle = vl_convert.javascript_bundle(
-        f"window.sobstatVega = {{embed: vegaEmbed, ...{json.dumps(swedish_locales(), ensure_ascii=False)}}};"
-    )
+    locales = json.dumps(swedish_locales(), ensure_ascii=False)
+    bundle = vl_convert.javascript_bundle(f"window.sobstatVega = {{embed: vegaEmbed, ...{locales}}};")
     return f"(() => {{\n{bundle}\n}})();\n"
 
 

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sobstat.edition.manifest import MANIFEST, edition_id, read_edition, write_m
 from sobstat.edition.pages import render_edition_index, render_start
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
 from sobstat.edition.run import Job, check_notebook, make_page, write_whole
-from sobstat.errors import SobstatError
+from sobstat.errors import ReportError, SobstatError
 from sobstat.months import Month, Period, this_month
 from sobstat.regions import Region
 from sobstat.warehouse import Holdings, holdings
@@ -112,6 +113,8 @@ def run_jobs(jobs: list[Job], progress: Progress, workers: int | None = None) ->
         for done, future in enumerate(as_completed([pool.submit(make_page, job) for job in jobs]), 1):
             future.result()
             progress("Making pages", done, len(jobs))
+    except BrokenProcessPool as error:
+        raise ReportError("A process that made a page was killed (by the system, for lack of memory?).") from error
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -6,6 +6,7 @@
 import json
 import logging
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import papermill
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from traitlets import default
 
 from sobstat.declarations import reports
 from sobstat.edition.pages import render_adhoc, render_page
@@ -27,9 +29,17 @@ TABLE_OUTPUT = "application/vnd.sobstat.table+json"
 
 
 class LocalKernelManager(AsyncKernelManager):
-    """Kernels over sockets in files that only their owner can open: no TCP port to race for or to listen on."""
+    """Kernels over sockets in a folder of their own that only their owner can open.
+
+    No TCP port, which two kernels could race for and others could listen on.
+    """
 
     transport = "ipc"
+
+    @default("ip")
+    def _own_sockets(self) -> str:
+        self._sockets = tempfile.TemporaryDirectory(prefix="sobstat-")
+        return f"{self._sockets.name}/kernel"
 
 
 @dataclass(frozen=True)
@@ -68,14 +78,14 @@ def check_notebook(path: Path) -> None:
 def make_page(job: Job) -> None:
     """Run the notebook, and write its tables and then its page; a page that is there is complete.
 
-    Raises ReportError that names page, region, cell and error if anything in it fails.
+    Raises ReportError that names page, region, cell and error if the notebook fails, or its kernel dies (RuntimeError).
     """
     try:
         notebook = _execute(job)
         tables = _tables(job, notebook)
         html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
-    except (PapermillExecutionError, CellTimeoutError, DeadKernelError, ReportError) as error:
-        raise ReportError(f"{job.page.notebook} for {job.page.region.namn}: {_reason(error)}") from None
+    except (PapermillExecutionError, CellTimeoutError, RuntimeError, ReportError) as error:
+        raise ReportError(f"{job.page.notebook} for {job.page.region.namn}: {_reason(error)}") from error
     for report_id, csv in tables.items():
         write_whole(job.file.parent / "data" / f"{report_id}.csv", csv)
     write_whole(job.file, html)

@@ -26,12 +26,26 @@
 
   /* ---------- Charts: the static picture becomes one with tooltips that fits the screen ---------- */
 
+  const SEVERAL = ["hconcat", "vconcat", "concat", "facet", "repeat"];
+
+  /* A chart as wide as its place; on a narrow screen what stood side by side is stacked. */
   function fitted(spec, width) {
-    const single = !["hconcat", "vconcat", "concat", "facet", "repeat"].some((key) => key in spec);
-    if (!single || typeof spec.width === "object") return spec;
-    const config = { ...spec.config, axis: { ...(spec.config || {}).axis } };
-    if (narrow.matches) Object.assign(config.axis, { labelLimit: width * 0.4, labelFontSize: 13, titleFontSize: 13 });
-    return { ...spec, width, config, autosize: { type: "fit-x", contains: "padding" } };
+    if (narrow.matches) {
+      const small = { labelLimit: width * 0.4, labelFontSize: 13, titleFontSize: 13 };
+      spec = { ...spec, config: { ...spec.config, axis: { ...(spec.config || {}).axis, ...small } } };
+      for (const unit of [spec, ...(spec.layer || [])]) {
+        const axis = unit.encoding && unit.encoding.x && unit.encoding.x.axis;
+        if (axis && axis.labelOverlap === false) axis.labelOverlap = "greedy";
+      }
+    }
+    const { hconcat, ...rest } = spec;
+    if (hconcat) return narrow.matches ? { ...rest, vconcat: hconcat } : spec;
+    const { column, ...encoding } = spec.encoding || {};
+    if (column && narrow.matches) {
+      return { ...spec, width: width * 0.5, encoding: { ...encoding, facet: { ...column, columns: 1 } } };
+    }
+    if (column || SEVERAL.some((key) => key in spec)) return spec;
+    return { ...spec, width, padding: 5, autosize: { type: "fit-x", contains: "padding" } };
   }
 
   async function upgrade(chart) {
@@ -53,7 +67,6 @@
         renderer: "svg",
         ast: true,
         actions: false,
-        logLevel: 1, // errors only
         defaultStyle: false,
         formatLocale,
         timeFormatLocale,

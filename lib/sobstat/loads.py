@@ -1,0 +1,188 @@
+"""What the page about loads shows: how fresh and how complete the data are, what was set aside and why, releases.
+
+Each function takes a report and returns a DataFrame whose columns are ready to read; `StatusTable` shows it. Rows
+that were set aside are only ever counted: their contents stay in the quarantine.
+"""
+
+import re
+from datetime import date
+from importlib.resources import files
+
+import pandas as pd
+import yaml
+from babel.dates import format_date, format_datetime
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from sobstat.load import MAX_SET_ASIDE
+from sobstat.months import STOCKHOLM
+from sobstat.report import RegionReport
+from sobstat.swedish import percent, whole
+from sobstat.templating import render
+
+# Above this share of unknown values the figures that rest on them are told to be read with care.
+MAX_UNKNOWN = 0.05
+
+SOURCES = {
+    "arenden": "Ärendelogg",
+    "behandlare": "Behandlare",
+    "hsa_vardgivare": "HSA-katalogen: vårdgivare",
+    "hsa_vardenhet": "HSA-katalogen: vårdenheter",
+    "befolkning": "SCB: folkmängd",
+}
+# What the load notes, in words for readers. A row may have several reasons, `; ` between them.
+WORDING = {
+    r"(\w+) is missing": r"\1 saknas",
+    r"(\w+) is in the future": r"\1 ligger i framtiden",
+    r"(\w+) is not a number": r"\1 är inte ett tal",
+    r"(\w+) is not a whole number of 0 or more": r"\1 är inte ett heltal från 0 och uppåt",
+    r"(\w+) is not a time in ISO 8601": r"\1 är inte en tidpunkt enligt ISO 8601",
+    r"another row with the same .* comes later": "en senare rad har samma nyckel",
+    r"\d+ fields, the header has \d+": "antalet fält stämmer inte med rubrikraden",
+    r"lan_kod is not a county code, counted as unknown": "länskoden finns inte, räknas som Okänt län",
+    r"unknown kon, counted as Okänt": "könet går inte att tolka, räknas som Okänt",
+    r"age outside 0–120, counted as Okänd": "åldern är inte 0–120 år, räknas som Okänd",
+}
+
+
+def in_swedish(reason: str) -> str:
+    """The load's reason or notice in words for readers; one that isn't known is not repeated, only named as other."""
+    for pattern, words in WORDING.items():
+        if found := re.fullmatch(pattern, reason):
+            return found.expand(words)
+    return "annat skäl"
+
+
+class StatusTable:
+    """A DataFrame as a table for a page: whole numbers, shares and times in Swedish, names escaped."""
+
+    def __init__(self, frame: pd.DataFrame, title: str):
+        self.frame, self.title = frame, title
+
+    def _repr_html_(self) -> str:
+        text = [not pd.api.types.is_numeric_dtype(dtype) for dtype in self.frame.dtypes]
+        columns = [
+            {"name": name, "css": "text" if is_text else "number"}
+            for name, is_text in zip(self.frame.columns, text, strict=True)
+        ]
+        rows = [[_written(value) for value in row] for row in self.frame.astype(object).itertuples(index=False)]
+        return render("status.html", title=self.title, columns=columns, rows=rows)
+
+
+def _written(value) -> str:
+    """`12 345`, `4,2 %`, `23 november 2026 02:32` or `31 oktober 2026`; empty where there is no value."""
+    if pd.isna(value):
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return format_datetime(value, "d MMMM y HH:mm", locale="sv")
+    if isinstance(value, date):
+        return format_date(value, "d MMMM y", locale="sv")
+    if isinstance(value, float):
+        return percent(value)
+    return whole(value) if isinstance(value, int) else str(value)
+
+
+def history(report: RegionReport) -> pd.DataFrame:
+    """One row per load, the latest first: when, how many files and rows, and what became of the rows."""
+    loads = _read(
+        report,
+        """
+        SELECT laddning, tidpunkt, (SELECT count(*) FROM lager.laddad_fil AS f WHERE f.laddning = l.laddning) AS filer,
+            lasta, behallna, upprepade, undantagna, program
+        FROM lager.laddning AS l ORDER BY laddning DESC
+        """,
+    )
+    loads["tidpunkt"] = loads["tidpunkt"].dt.tz_localize("UTC").dt.tz_convert(STOCKHOLM).dt.tz_localize(None)
+    names = ["Laddning", "Tidpunkt", "Filer", "Lästa rader", "Nya", "Redan kända", "Undantagna", "Programversion"]
+    return loads.set_axis(names, axis="columns")
+
+
+def latest_load(report: RegionReport) -> pd.DataFrame:
+    """One row per source of the latest load: how many files and rows, and what became of the rows."""
+    loaded = _read(
+        report,
+        """
+        SELECT kalla, count(*), sum(lasta)::BIGINT, sum(behallna)::BIGINT, sum(upprepade)::BIGINT,
+            sum(undantagna)::BIGINT
+        FROM lager.laddad_fil WHERE laddning = (SELECT max(laddning) FROM lager.laddning) GROUP BY ALL ORDER BY kalla
+        """,
+    )
+    loaded["kalla"] = loaded["kalla"].map(SOURCES)
+    return loaded.set_axis(["Källa", "Filer", "Lästa rader", "Nya", "Redan kända", "Undantagna"], axis="columns")
+
+
+def set_aside(report: RegionReport) -> pd.DataFrame:
+    """How many rows each load set aside, by source and reason; a row with two reasons stands under both."""
+    return _reasons(report, "SELECT laddning, kalla, skal, count(*) FROM lager.karantan GROUP BY ALL", "Skäl")
+
+
+def notices(report: RegionReport) -> pd.DataFrame:
+    """How many values each load could not read and counted as unknown, by source."""
+    return _reasons(report, "SELECT laddning, kalla, anmarkning, antal FROM lager.anmarkning", "Anmärkning")
+
+
+def _reasons(report: RegionReport, query: str, title: str) -> pd.DataFrame:
+    counted = _read(report, query).set_axis(["Laddning", "Källa", title, "Rader"], axis="columns")
+    counted[title] = counted[title].astype("str").str.split("; ")
+    counted = counted.explode(title)
+    counted[title] = counted[title].map(in_swedish).astype("str")
+    counted["Källa"] = counted["Källa"].map(SOURCES).astype("str")
+    groups = counted.groupby(["Laddning", "Källa", title], as_index=False)["Rader"].sum()
+    return groups.sort_values(["Laddning", "Rader"], ascending=False)
+
+
+def unknown(report: RegionReport) -> pd.DataFrame:
+    """The period's counted starts with an unknown län, invånare, kön or ålder: how many, and their share."""
+    (starts, *counts) = report.con.execute(
+        """
+        SELECT count(*), count(*) FILTER (lan_kod = ''), count(*) FILTER (vardtagare IS NULL),
+            count(*) FILTER (kon = 'Okänt'), count(*) FILTER (aldersgrupp = 'Okänd')
+        FROM handelse WHERE startad = 1
+        """
+    ).fetchall()[0]
+    return pd.DataFrame(
+        {
+            "Uppgift": ["Län", "Invånare", "Kön", "Ålder"],
+            "Startade utan uppgift": counts,
+            "Andel": [count / starts if starts else None for count in counts],
+        }
+    ).astype({"Andel": "Float64"})
+
+
+def status(report: RegionReport) -> pd.DataFrame:
+    """The state in short: what is checked, whether it is as it should be, and what was found."""
+    load = history(report).iloc[0]
+    (latest,) = report.con.execute("SELECT max(dag) FROM lager.transaktion").fetchall()[0]
+    aside = load["Undantagna"] / load["Lästa rader"] if load["Lästa rader"] else 0.0
+    lan, invanare = unknown(report)["Andel"].fillna(0.0)[:2]
+    checks = [
+        (
+            "Senaste laddningen är gjord efter periodens slut",
+            load["Tidpunkt"].date() >= report.period.end,
+            load["Tidpunkt"],
+        ),
+        ("Ärendeloggen når in i periodens sista månad", latest and latest >= report.period.last.first_day, latest),
+        (f"Högst {percent(MAX_SET_ASIDE)} av de lästa raderna är undantagna", aside <= MAX_SET_ASIDE, aside),
+        (f"Högst {percent(MAX_UNKNOWN)} av de startade saknar län", lan <= MAX_UNKNOWN, lan),
+        (f"Högst {percent(MAX_UNKNOWN)} av de startade saknar känd invånare", invanare <= MAX_UNKNOWN, invanare),
+    ]
+    rows = [(check, "Stämmer" if holds else "Stämmer inte", _written(found)) for check, holds, found in checks]
+    return pd.DataFrame(rows, columns=["Kontroll", "Läge", "Uppmätt"])
+
+
+class Release(BaseModel):
+    """A note of releases.yml."""
+
+    model_config = ConfigDict(extra="forbid")
+    date: date
+    text: str
+
+
+def releases() -> pd.DataFrame:
+    """The publication's release notes, the latest first."""
+    notes = yaml.safe_load(files("sobstat").joinpath("releases.yml").read_text("utf-8"))
+    rows = [(note.date, note.text) for note in TypeAdapter(list[Release]).validate_python(notes)]
+    return pd.DataFrame(rows, columns=["Datum", "Vad som är nytt"]).sort_values("Datum", ascending=False)
+
+
+def _read(report: RegionReport, query: str) -> pd.DataFrame:
+    return report.con.execute(query).df()
