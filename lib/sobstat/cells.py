@@ -93,7 +93,7 @@ def make_view(table: pd.DataFrame, report: Report) -> View:
 def _across(table: pd.DataFrame, by: list[Dimension]) -> Dimension | None:
     """The dimension with the fewest groups, if they fit side by side; else months, of which the last are shown."""
     groups = {dimension.id: table[dimension.name_column].nunique() for dimension in by}
-    fewest = min(by, key=lambda dimension: groups[dimension.id])
+    fewest = min(reversed(by), key=lambda dimension: groups[dimension.id])
     if groups[fewest.id] <= MAX_ACROSS:
         return fewest
     return next((dimension for dimension in by if dimension.id == "manad"), None)

@@ -24,7 +24,7 @@ from sobstat.swedish import whole
 # The same thing has the same colour on every chart; each stands out from white by at least 4.5:1.
 COLOURS = {
     "startade": "#1f5f8b",
-    "avslutade": "#c2571a",
+    "avslutade": "#bd5418",
     "pagaende": "#5b4a8a",
     "behandlare": "#2e7d5b",
     "invanare": "#8a3b6b",
@@ -201,48 +201,46 @@ def hidden_marks(chart: alt.Chart, measure: str) -> alt.Chart:
 def county_circles(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> alt.LayerChart:
     """A map of counts: a circle in each county of the table, its area by `measure`; `columns` are the tooltip.
 
-    A lone county is marked without a circle."""
+    A lone county is marked without a circle.
+    """
     counties = _counties(table, [measure, *columns])
-    shapes = counties.mark_geoshape(fill=COLOURS[measure], stroke="white").encode(tooltip=tooltips(*columns))
+    inside = counties.transform_filter("isValid(datum.lan)").encode(tooltip=tooltips(*columns))
     if len(table) == 1:  # a circle has nothing to be compared with
-        return _on_land(shapes)
-    circles = counties.mark_circle(color=COLOURS[measure], opacity=0.85).encode(
+        return _on_land(counties, inside.mark_geoshape(fill=COLOURS[measure], stroke="white"))
+    circles = inside.mark_circle(color=COLOURS[measure], opacity=0.85).encode(
         longitude="properties.lon:Q",
         latitude="properties.lat:Q",
         size=alt.Size(f"{measure}:Q", legend=None, scale=alt.Scale(range=[0, 1600])),
-        tooltip=tooltips(*columns),
     )
-    return _on_land(shapes.mark_geoshape(fill=COLOURS[measure], fillOpacity=0.15, stroke="white"), circles)
+    return _on_land(counties, inside.mark_geoshape(fill=LAND, stroke="white"), circles)
 
 
 def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> alt.LayerChart:
-    """A map of rates: each county of the table shaded by `measure`; a county without a value stays grey."""
+    """A map of rates: each county of the table shaded by `measure`; one without a value stays grey."""
     counties = _counties(table, [measure, *columns])
+    hidden = counties.transform_filter(f"isValid(datum.lan) && !isValid(datum.{measure})")
+    hidden = hidden.mark_geoshape(fill=LAND, stroke="white").encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
+    if table[measure].isna().all():
+        return _on_land(counties, hidden)
     title = next(m.title for m in measures().values() if m.column_name == measure)
-    shades = (
-        counties.transform_filter(f"isValid(datum.{measure})")
-        .mark_geoshape(stroke="white")
-        .encode(
-            color=alt.Color(
-                f"{measure}:Q", title=title, scale=alt.Scale(range=["#f3e3ec", COLOURS["vardtagare"]], zero=True)
-            ),
-            tooltip=tooltips(*columns),
-        )
-    )
-    missing = counties.mark_geoshape(fill=LAND).encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
-    return _on_land(missing, shades) if table[measure].notna().any() else _on_land(missing)
+    shade = alt.Color(f"{measure}:Q", title=title, scale=alt.Scale(range=["#f3e3ec", COLOURS["vardtagare"]], zero=True))
+    shown = counties.transform_filter(f"isValid(datum.{measure})").mark_geoshape(stroke="white")
+    return _on_land(counties, hidden, shown.encode(shade, tooltip=tooltips(*columns)))
 
 
 def _counties(table: pd.DataFrame, columns: Sequence[str]) -> alt.Chart:
-    """The map's counties that the table holds, with its columns."""
-    figures = alt.LookupData(table[["lan_kod", *dict.fromkeys(columns)]], "lan_kod", list(dict.fromkeys(columns)))
-    return alt.Chart(_map()).transform_lookup("properties.lan_kod", figures).transform_filter("isValid(datum.lan)")
+    """The counties of the map, each with the table's columns where the table holds it."""
+    names = list(dict.fromkeys(columns))
+    return alt.Chart(_map()).transform_lookup(
+        "properties.lan_kod", alt.LookupData(table[["lan_kod", *names]], "lan_kod", names)
+    )
 
 
-def _on_land(*layers: alt.Chart) -> alt.LayerChart:
-    land = alt.Chart(_map()).mark_geoshape(fill=LAND, stroke="white")
+def _on_land(counties: alt.Chart, *layers: alt.Chart) -> alt.LayerChart:
+    """Layers above the counties that the table does not hold; every county is drawn once."""
+    outside = counties.transform_filter("!isValid(datum.lan)").mark_geoshape(fill=LAND, stroke="white")
     # Transverse Mercator about Sweden's middle meridian, as on Swedish maps.
-    layered = alt.layer(land, *layers).project("transverseMercator", rotate=[-16, 0, 0])
+    layered = alt.layer(outside, *layers).project("transverseMercator", rotate=[-16, 0, 0])
     return layered.properties(width=240, height=500)
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sobstat.regions import LAN
 
-# White space that is stripped from an HSA-id, a code or a time: ASCII's, and the no-break space of pasted text.
+# Without the white space around it: ASCII's, and the no-break space of pasted text.
 _STRIPPED = "trim({x}, ' \t\n\r\f\v\u00a0')"
 # ISO 8601 calendar dates and times, with or without seconds, fraction and offset.
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
@@ -35,7 +35,8 @@ class ColumnType:
     notice: tuple[str, str] | None = None
 
 
-_TEXT = "CASE WHEN trim({x}) <> '' THEN {x} END"
+_GIVEN = f"{_STRIPPED} <> ''"
+_TEXT = f"CASE WHEN {_GIVEN} THEN {{x}} END"
 _NUMBER = "try_cast({x} AS DOUBLE)"
 _COUNTIES = ", ".join(f"'{lan.lan_kod}'" for lan in LAN)
 COLUMN_TYPES = {
@@ -50,25 +51,25 @@ COLUMN_TYPES = {
     "kon": ColumnType(
         "`Kvinna` or `Man`; anything else counts as `Okänt`",
         "CASE WHEN {x} IN ('Kvinna', 'Man') THEN {x} END",
-        notice=("trim({x}) <> '' AND {v} IS NULL", "unknown kon, counted as Okänt"),
+        notice=(f"{_GIVEN} AND {{v}} IS NULL", "unknown kon, counted as Okänt"),
     ),
     "age": ColumnType(
         "whole years; outside 0–120 counts as `Okänd`",
         f"CASE WHEN {_NUMBER} >= 0 AND {_NUMBER} < 121 THEN CAST(floor({_NUMBER}) AS SMALLINT) END",
-        fault=(f"trim({{x}}) <> '' AND NOT coalesce(isfinite({_NUMBER}), false)", "is not a number"),
-        notice=("trim({x}) <> '' AND {v} IS NULL", "age outside 0–120, counted as Okänd"),
+        fault=(f"{_GIVEN} AND NOT coalesce(isfinite({_NUMBER}), false)", "is not a number"),
+        notice=(f"{_GIVEN} AND {{v}} IS NULL", "age outside 0–120, counted as Okänd"),
     ),
     "number": ColumnType(
         "whole number, 0 or more",
         f"CASE WHEN {_NUMBER} >= 0 AND {_NUMBER} = try_cast({_NUMBER} AS INTEGER) THEN CAST({_NUMBER} AS INTEGER) END",
-        fault=("trim({x}) <> '' AND {v} IS NULL", "is not a whole number of 0 or more"),
+        fault=(f"{_GIVEN} AND {{v}} IS NULL", "is not a whole number of 0 or more"),
     ),
     # The instant in UTC. Without an offset the time is Stockholm's; the hour that occurs twice in autumn is
     # then the first of the two.
     "time": ColumnType(
         "ISO 8601; with an offset or `Z`, or without, then Europe/Stockholm",
         "sob_tid({x})",
-        fault=("trim({x}) <> '' AND {v} IS NULL", "is not a time in ISO 8601"),
+        fault=(f"{_GIVEN} AND {{v}} IS NULL", "is not a time in ISO 8601"),
     ),
 }
 

@@ -154,7 +154,8 @@ def _pseudonymise(con: duckdb.DuckDBPyConnection, source: Source, key: bytes) ->
     """A table `pseudonym_<column>` (id, pseudonym) of the distinct ids; the key never enters SQL."""
     for column in _person_columns(source):
         con.execute(f"CREATE TABLE pseudonym_{column} (id VARCHAR, pseudonym UBIGINT)")
-        query = f"SELECT DISTINCT {column} AS id FROM raw_{source.name} WHERE trim({column}) <> ''"
+        given = COLUMN_TYPES["person_id"].value.format(x=column)
+        query = f"SELECT DISTINCT {column} AS id FROM raw_{source.name} WHERE {given} IS NOT NULL"
         distinct = con.cursor().execute(query)
         while ids := [id_ for (id_,) in distinct.fetchmany(IDS_AT_A_TIME)]:
             block = pd.DataFrame({"id": ids, "pseudonym": pd.array(pseudonyms(ids, column, key), dtype="UInt64")})

@@ -28,7 +28,7 @@ def specification(chart: alt.TopLevelMixin) -> dict:
     datasets = spec.pop("datasets", {})
     spec = {key: value for key, value in spec.items() if key not in ("$schema", "usermeta")}
     text = json.dumps(spec, ensure_ascii=False)
-    names = dict.fromkeys(re.findall(r"\b(?:param|view)_[0-9a-f]+\b", text))
+    names = dict.fromkeys(re.findall(r"\b(?:param|view)_[0-9a-f]+(?:_\d+)?\b", text))
     for number, name in enumerate(names, 1):
         text = re.sub(rf"\b{name}\b", f"namn_{number}", text)
     spec = json.loads(text)
@@ -47,14 +47,19 @@ def description(spec: dict, name: str) -> str:
 
 
 def draw(spec: dict, name: str, text: str) -> Markup:
-    """The chart as SVG to stand in a page, described by `text`; ids begin with `name`, so that several can."""
+    """The chart as SVG to stand in a page, described by `text`; ids begin with `name`, so that several can.
+
+    vl-convert numbers its ids on from chart to chart; here they are numbered anew.
+    """
     svg = vl_convert.vegalite_to_svg(
         spec,
         format_locale=vl_convert.get_format_locale("sv-SE"),
         time_format_locale=vl_convert.get_time_format_locale("sv-SE"),
     )
-    svg = re.sub(r'(<(?:clipPath|linearGradient|radialGradient) id=")', rf"\1{name}-", svg)
-    svg = svg.replace('="url(#', f'="url(#{name}-')
+    for number, own in enumerate(re.findall(r'<(?:clipPath|linearGradient|radialGradient) id="([^"]*)"', svg), 1):
+        svg = svg.replace(f' id="{own}"', f' id="{name}-del{number}"').replace(
+            f'="url(#{own})"', f'="url(#{name}-del{number})"'
+        )
     width, height = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"', svg).groups()
     body = _TAG.sub(lambda tag: _NOISE.sub("", tag[0]), _NOTHING.sub("", svg[svg.index(">") + 1 :]))
     start = Markup('<svg role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">')

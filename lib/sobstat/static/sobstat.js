@@ -52,7 +52,8 @@
     const spec = JSON.parse(chart.querySelector(".vega-spec").textContent);
     const picture = chart.querySelector("svg");
     const label = picture.getAttribute("aria-label");
-    const live = element("div", { class: "live", role: "img", "aria-label": label });
+    const place = element("div");
+    const live = element("div", { class: "live", role: "img", "aria-label": label }, place);
     const { embed, formatLocale, timeFormatLocale } = window.sobstatVega;
     let width = 0;
     let view;
@@ -62,7 +63,7 @@
       if (wide <= 0 || Math.abs(wide - width) < 2) return;
       width = wide;
       if (view) view.finalize();
-      view = await embed(live, fitted(spec, width), {
+      view = await embed(place, fitted(spec, width), {
         mode: "vega-lite",
         renderer: "svg",
         ast: true,
@@ -72,7 +73,8 @@
         timeFormatLocale,
         tooltip: { disableDefaultStyle: true },
       });
-      for (const svg of live.querySelectorAll("svg")) svg.setAttribute("aria-hidden", "true");
+      for (const name of ["role", "aria-label", "aria-roledescription"]) place.removeAttribute(name); // `live` has them
+      place.setAttribute("aria-hidden", "true");
       chart.classList.add("upgraded");
     }
 

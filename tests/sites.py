@@ -1,0 +1,112 @@
+"""A small site for the tests of pages: synthetic data with a few names that try to break out of their place."""
+
+import csv
+import io
+from pathlib import Path
+
+import altair as alt
+import nbformat
+import pandas as pd
+
+from extracts import NOW
+from sobstat.declarations import reports
+from sobstat.demo import write_demo
+from sobstat.edition.assets import write_assets
+from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start
+from sobstat.edition.plan import Edition, Page
+from sobstat.figure import Figure
+from sobstat.load import load_extract
+from sobstat.months import Month, Period
+from sobstat.regions import parse_region
+from sobstat.report import RegionReport, open_report
+
+HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"> & 'x' <b>"
+PERIOD = Period.parse("2024-11", "2025-10")
+REGIONS = [parse_region("riket"), parse_region("skane")]
+NOTEBOOKS = {"oversikt": "Översikt", "invanare": "Invånare"}
+PAGES = tuple(Page(name, title, region) for region in REGIONS for name, title in NOTEBOOKS.items())
+EDITION = Edition(PERIOD.last, PERIOD, 10, PAGES, "2025-11-03", True)
+
+
+def make_warehouse(folder: Path) -> Path:
+    """3 000 synthetic ärenden, and 12 of two processes with hostile names."""
+    write_demo(folder / "in", arenden=3000, to_month="2025-10")
+    rows = [
+        {
+            "transaktion_id": f"SYN-H{number}{status}",
+            "arende_id": f"SYN-H{number}",
+            "arendetyp": "Process",
+            "status": status,
+            "tidpunkt": f"2025-{month:02d}-{number + 1:02d}T10:00:00",
+            "process": HOSTILE,
+            "moment": f"{HOSTILE} {number % 2}",
+            "vardgivare_id": "SE0000000000-HOST",
+            "vardenhet_id": "SE0000000000-HOST1",
+            "vardtagare_id": f"SYN-HP{number}",
+            "kon": "Kvinna",
+            "alder": "40",
+            "avslutningsorsak": HOSTILE if status == "Done" else "",
+        }
+        for number in range(1, 13)
+        for status, month in (("Inprogress", 5), ("Done", 9))
+    ]
+    with (folder / "in" / "arenden-hostile.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    load_extract(folder / "in", folder / "s.duckdb", now=NOW)
+    return folder / "s.duckdb"
+
+
+def chart(report: RegionReport, report_id: str) -> alt.Chart:
+    """Bars of the report's first measure, per group of its first dimension."""
+    table = report.table(report_id)
+    if "niva" in table:
+        table = table[table["niva"] == reports()[report_id].by[0]]
+    group, measure = reports()[report_id].by[0], reports()[report_id].measures[0]
+    return (
+        alt.Chart(table[[group, measure]], description="Staplar: ett antal för varje grupp.", height=alt.Step(12))
+        .mark_bar(clip=True)
+        .encode(alt.Y(group), alt.X(measure, type="quantitative"), tooltip=[group, measure])
+    )
+
+
+def run_notebook(report: RegionReport, name: str) -> tuple[nbformat.NotebookNode, list[Figure]]:
+    """A notebook as it is after it ran, with a chart in every figure."""
+    figures = [
+        report.figure(declared.id, chart(report, declared.id))
+        for declared in reports().values()
+        if declared.notebook == name
+    ]
+    cells = [nbformat.v4.new_markdown_cell(f"# {NOTEBOOKS[name]}\n\nEn inledning med *betoning*.")]
+    for figure in figures:
+        cell = nbformat.v4.new_code_cell(f"report.figure('{figure.id}')  # the source")
+        cell.outputs = [nbformat.v4.new_output("execute_result", data=figure._repr_mimebundle_())]
+        cells.append(cell)
+    return nbformat.v4.new_notebook(cells=cells), figures
+
+
+def build_site(warehouse: Path, site: Path) -> None:
+    """A whole site: start page, edition, its pages and files, and an ad-hoc report beside them."""
+    assets = write_assets(site / "assets")
+    tables = {}
+    for region in REGIONS:
+        report = open_report(region.slug, str(PERIOD.first), str(PERIOD.last), warehouse)
+        for page in EDITION.pages_of(region):
+            notebook, figures = run_notebook(report, page.notebook)
+            data = site / str(EDITION.month) / region.slug / "data"
+            data.mkdir(parents=True, exist_ok=True)
+            for figure in figures:
+                (data / f"{figure.id}.csv").write_text(figure.csv, encoding="utf-8")
+                tables[region.slug, figure.id] = pd.read_csv(io.StringIO(figure.csv), dtype={"lan_kod": str})
+            file = site / str(EDITION.month) / page.address
+            file.write_text(render_page(notebook, page, EDITION, assets), encoding="utf-8")
+            file.with_name(f"{page.notebook}-adhoc.html").write_text(
+                render_adhoc(notebook, page, EDITION, assets), encoding="utf-8"
+            )
+        report.close()
+    index = render_edition_index(EDITION, assets, tables)
+    (site / str(EDITION.month) / "index.html").write_text(index, encoding="utf-8")
+    start = render_start(EDITION, assets, tables, [Month(2025, 10), Month(2025, 9)])
+    (site / "index.html").write_text(start, encoding="utf-8")
+    (site / "senaste").symlink_to(str(EDITION.month))

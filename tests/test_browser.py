@@ -1,0 +1,227 @@
+"""The pages in a real Chromium, from plain files: without a network, without JavaScript, by keyboard, with axe."""
+
+import os
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+PAGES = ("index.html", "2025-10/index.html", "2025-10/riket/oversikt.html", "2025-10/skane/invanare.html")
+REPORT = "2025-10/riket/oversikt.html"
+TREE = "#per-region-vardgivare-moment-orsak"
+EVERYTHING_OPEN = "document.querySelectorAll('details').forEach(d => d.open = true)"
+
+
+def find_chromium() -> str | None:
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = find_chromium()
+    if not path:
+        if os.environ.get("CI") == "true":
+            pytest.fail("There is no Chromium to test the pages in: install chromium, or name one in CHROMIUM.")
+        pytest.skip("There is no Chromium to test the pages in: install chromium, or name one in CHROMIUM.")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """Opens a page of the site from its file; keeps what it asked for and complained about."""
+    contexts = []
+
+    def opened(address: str, *, width: int = 1280, charts: bool = True, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.requests, page.faults = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
+        page.goto((site / address).as_uri())
+        if charts:
+            page.locator(".chart:not(.upgraded)").first.wait_for(state="detached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("address", [*PAGES, "2025-10/riket/oversikt-adhoc.html", "senaste/riket/oversikt.html"])
+def test_page_asks_nobody_and_complains_of_nothing(open_page, site, address):
+    page = open_page(address)
+    page.wait_for_load_state("networkidle")
+    assert page.faults == []
+    outside = [url for url in page.requests if not url.startswith((site.as_uri(), "data:,"))]
+    assert outside == []
+    assert page.title() != "taken"
+
+
+def test_charts_are_upgraded_and_described(open_page):
+    page = open_page(REPORT)
+    chart = page.locator("#per-veckodag .chart")
+    assert chart.locator("[role=img]:visible").get_attribute("aria-label") == "Staplar: ett antal för varje grupp."
+    assert chart.locator("svg:visible").count() == 1
+    chart.locator(".live path[aria-label], .live .mark-rect path").first.hover()
+    tooltip = page.locator("#vg-tooltip-element")
+    tooltip.wait_for(state="visible")
+    assert "måndag" in tooltip.inner_text()
+
+
+def test_without_javascript_charts_and_tables_show(open_page):
+    page = open_page(REPORT, charts=False, java_script_enabled=False)
+    assert page.locator("#per-veckodag .chart > svg[role=img]").is_visible()
+    assert page.locator("#per-veckodag tbody tr").count() == 7
+    assert page.locator("#per-veckodag tbody tr").last.is_visible()
+    assert page.locator(f"{TREE} tbody tr").count() > 21
+    assert page.locator(f"{TREE} tbody th").nth(1).inner_text() == "Stockholms län"
+    assert "finns i filen" in page.locator(f"{TREE} .unscripted").inner_text()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page, width, scheme):
+    for address in ("index.html", "2025-10/index.html", "2025-10/skane/oversikt.html", "2025-10/skane/invanare.html"):
+        page = open_page(address, width=width, color_scheme=scheme)
+        page.evaluate(EVERYTHING_OPEN)
+        for tree in page.locator(".drilldown select").all():
+            tree.select_option(index=1)
+        found = Axe().run(page).response["violations"]
+        assert [(v["id"], [node["html"] for node in v["nodes"][:3]]) for v in found] == [], address
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_page_fits_320_pixels(open_page, address):
+    page = open_page(address, width=320)
+    page.evaluate(EVERYTHING_OPEN)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_hidden_values_are_spoken(open_page):
+    page = open_page("2025-10/skane/invanare.html")
+    cells = page.get_by_role("cell", name="visas inte", exact=True)
+    assert cells.count() > 5
+    page = open_page(REPORT)
+    page.locator(f"{TREE} select").select_option("5")
+    assert page.locator(TREE).get_by_role("cell", name="visas inte", exact=True).count() > 100
+
+
+def focused(page) -> str:
+    return page.evaluate("document.activeElement.textContent")
+
+
+def test_drilldown_by_keyboard(open_page):
+    page = open_page(REPORT)
+    tree = page.locator(TREE)
+    rows = tree.locator("tbody tr")
+    top = rows.count()
+    tree.locator("thead button").last.focus()
+    page.keyboard.press("Tab")
+    assert focused(page) == "Län: Stockholms län"
+    stockholm = tree.get_by_role("button", name="Län: Stockholms län", exact=True)
+    assert stockholm.get_attribute("aria-expanded") == "false"
+    page.keyboard.press("Enter")
+    assert stockholm.get_attribute("aria-expanded") == "true"
+    assert focused(page) == "Län: Stockholms län"  # the focus stays
+    assert rows.count() > top
+    page.keyboard.press("ArrowRight")
+    assert focused(page).startswith("Vårdgivare: ")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert focused(page).startswith("Vårdenhet: ")
+    page.keyboard.press("ArrowLeft")
+    assert focused(page).startswith("Vårdgivare: ")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert focused(page) == "Län: Stockholms län"
+    page.keyboard.press("Space")
+    assert rows.count() == top
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    assert focused(page) == "Län: Stockholms län"
+
+
+def test_drilldown_shows_the_file(open_page, site):
+    page = open_page(REPORT)
+    tree = page.locator(TREE)
+    tree.locator("select").select_option("5")
+    while tree.locator(".more").is_visible():
+        tree.locator(".more").click()
+    shown = tree.locator("tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].slice(1).map(cell => cell.textContent.replace(/\\u00a0/g, '')).join())"
+    )
+    lines = (site / f"2025-10/riket/data/{TREE[1:]}.csv").read_text("utf-8").splitlines()[1:]
+    written = [line.rsplit(",", 6)[1:] for line in lines]
+    assert shown == [",".join([*row[:3], row[3] or "visas inte", row[5]]) for row in written]
+
+
+def test_drilldown_filter_and_sort(open_page):
+    page = open_page(REPORT)
+    tree = page.locator(TREE)
+    tree.get_by_label("Sök i tabellen").fill("EJ AVSLUTAT")
+    tree.locator("mark").first.wait_for()
+    assert "träffar" in tree.get_by_role("status").inner_text()
+    assert {mark.inner_text() for mark in tree.locator("mark").all()[:5]} == {"Ej avslutat"}
+    assert tree.locator("tr.depth-5").count() == tree.locator("mark").count()
+    tree.get_by_label("Sök i tabellen").fill("finns inte alls")
+    tree.get_by_text("Inga träffar", exact=True).wait_for()
+    tree.get_by_label("Sök i tabellen").fill("")
+    tree.locator("tr.depth-1").nth(20).wait_for()
+
+    def column():
+        return [
+            int(text.replace("\u00a0", "")) for text in tree.locator("tr.depth-1 td:nth-child(2)").all_inner_texts()
+        ]
+
+    before = column()
+    heading = tree.locator("thead th").nth(1)
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert column() == sorted(before, reverse=True)
+    heading.get_by_role("button").click()
+    assert column() == sorted(before)
+    heading.get_by_role("button").click()
+    assert (heading.get_attribute("aria-sort"), column()) == (None, before)
+
+
+def test_hostile_names_are_only_names(open_page):
+    page = open_page(REPORT)
+    tree = page.locator("#per-moment-region-vardgivare-vardenhet")
+    assert tree.locator("tbody th", has_text="</script><script>").count() == 2
+    tree.get_by_label("Sök i tabellen").fill("<img src=x")
+    tree.locator("mark").first.wait_for()
+    page.locator("#per-process .live .mark-rect path").first.hover()
+    assert page.locator("main img, main b, main script:not([type='application/json'])").count() == 0
+    assert page.title().startswith("Översikt")
+
+
+def test_region_switcher_and_skip_link_by_keyboard(open_page):
+    page = open_page(REPORT)
+    page.keyboard.press("Tab")
+    assert focused(page) == "Hoppa till innehållet"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.tagName") == "MAIN"
+    page.locator(".switcher summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skåne län"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/2025-10/skane/oversikt.html")
+
+
+def test_print_shows_short_tables_and_definitions(open_page):
+    page = open_page("2025-10/skane/invanare.html")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#per-1000-per-kon-och-alder tbody tr").last.is_visible()
+    assert page.locator("#vardtagare-per-kon .definitions dd").first.is_visible()
+    assert page.locator("#vardtagare-per-kon .chart > svg").is_visible()
+    assert not page.locator("#vardtagare-per-kon .chart .live").is_visible()
+    assert not page.locator(".tabs").is_visible()

@@ -1,0 +1,123 @@
+"""What the page about loads shows."""
+
+import re
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from extracts import make_extract, write_extract
+from sobstat import loads
+from sobstat.contract import COLUMN_TYPES, sources
+from sobstat.declarations import measures
+from sobstat.load import load_extract
+from sobstat.report import open_report
+
+ARENDEN = """
+    | arende_id | status     | tidpunkt             | vardgivare_id | vardtagare_id | kon   | alder |
+    | A1        | Inprogress | 2025-10-01T10:00:00Z | SE01-A        | p1            | Man   | 40    |
+    | A2        | Inprogress | 2025-10-02T10:00:00Z | SE00-N        |               | Hen   | 400   |
+    | A3        | Inprogress | 2025-10-03T10:00:00Z | SE01-A        | hemlig        | Man   | tolv  |
+    | A4        | Inprogress | soon                 | SE01-A        | hemlig        | Man   | tolv  |
+"""
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    """Two loads of the same extract; the second brings one row more."""
+    folder = tmp_path_factory.mktemp("loads")
+    warehouse = folder / "w.duckdb"
+    first = write_extract(make_extract(ARENDEN), folder / "first")
+    more = "    | A5 | Inprogress | 2025-11-03T10:00:00Z | SE01-A | p5 | Man | 40 |\n"
+    second = write_extract(make_extract(ARENDEN + more), folder / "second")
+    load_extract(first, warehouse, max_set_aside=1, now=datetime(2025, 10, 31, 22, 30, tzinfo=UTC))
+    load_extract(second, warehouse, max_set_aside=1, now=datetime(2025, 11, 30, 12, tzinfo=UTC))
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def report(warehouse):
+    return open_report("riket", "2025-10", "2025-10", warehouse)
+
+
+def test_history_has_the_latest_load_first_in_local_time(report):
+    history = loads.history(report)
+    assert history["Laddning"].tolist() == [2, 1]
+    assert [str(time) for time in history["Tidpunkt"]] == ["2025-11-30 13:00:00", "2025-10-31 23:30:00"]
+    assert (history["Lästa rader"] == history["Nya"] + history["Redan kända"] + history["Undantagna"]).all()
+    assert history["Filer"].tolist() == [5, 5]
+
+
+def test_latest_load_tells_its_sources_apart(report):
+    rows = loads.latest_load(report).set_index("Källa")
+    assert rows.loc["Ärendelogg"].tolist() == [1, 5, 1, 2, 2]
+
+
+def test_rows_set_aside_are_counted_by_reason_and_never_shown(report):
+    aside = loads.set_aside(report)
+    assert aside.query("Laddning == 1").drop(columns="Laddning").values.tolist() == [
+        ["Ärendelogg", "alder är inte ett tal", 2],
+        ["Ärendelogg", "tidpunkt är inte en tidpunkt enligt ISO 8601", 1],
+    ]
+    assert "hemlig" not in aside.to_string()
+    assert "tolv" not in aside.to_string()
+
+
+def test_notices_are_counted_in_swedish(report):
+    notices = loads.notices(report).query("Laddning == 1")
+    assert set(notices["Anmärkning"]) == {
+        "könet går inte att tolka, räknas som Okänt",
+        "åldern är inte 0–120 år, räknas som Okänd",
+        "länskoden finns inte, räknas som Okänt län",
+    }
+
+
+def test_unknown_shares_are_of_the_periods_starts(report):
+    unknown = loads.unknown(report).set_index("Uppgift")
+    assert unknown["Startade utan uppgift"].tolist() == [1, 1, 1, 1]
+    assert unknown["Andel"].tolist() == [0.5] * 4
+
+
+def test_unknown_shares_are_empty_without_starts(warehouse):
+    empty = open_report("gotland", "2025-10", "2025-10", warehouse)
+    assert loads.unknown(empty)["Andel"].isna().all()
+    assert loads.status(empty)["Läge"].tolist()[-2:] == ["Stämmer", "Stämmer"]
+
+
+def test_status_says_what_holds(report):
+    assert loads.status(report).values.tolist() == [
+        ["Senaste laddningen är gjord efter periodens slut", "Stämmer", "30 november 2025 13:00"],
+        ["Ärendeloggen når in i periodens sista månad", "Stämmer", "3 november 2025"],
+        ["Högst 1,0\u00a0% av de lästa raderna är undantagna", "Stämmer inte", "15,4\u00a0%"],
+        ["Högst 5,0\u00a0% av de startade saknar län", "Stämmer inte", "50,0\u00a0%"],
+        ["Högst 5,0\u00a0% av de startade saknar känd invånare", "Stämmer inte", "50,0\u00a0%"],
+    ]
+
+
+def test_everything_that_the_load_can_say_has_its_swedish():
+    said = {f"{name} is missing" for source in sources().values() for name in source.columns}
+    said |= {"tidpunkt is in the future", "another row with the same arende_id, behandlare comes later"}
+    said |= {f"kolumn {kind.fault[1]}" for kind in COLUMN_TYPES.values() if kind.fault}
+    said |= {kind.notice[1] for kind in COLUMN_TYPES.values() if kind.notice}
+    said |= {"12 fields, the header has 13"}
+    assert not [reason for reason in said if loads.in_swedish(reason) == "annat skäl"]
+    assert loads.in_swedish("Kalle Karlsson 19121212-1212") == "annat skäl"
+    assert set(loads.SOURCES) == set(sources())
+
+
+def test_releases_tell_every_version_of_a_definition():
+    notes = loads.releases()
+    assert notes["Datum"].is_monotonic_decreasing
+    told = {int(number) for number in re.findall(r"definition (\d+)", " ".join(notes["Vad som är nytt"]))}
+    assert {measure.version for measure in measures().values()} <= told
+
+
+def test_a_table_is_escaped_and_swedish():
+    frame = pd.DataFrame(
+        {"Namn": ["<b>"], "Rader": [12345], "Andel": [0.25], "Tid": [pd.Timestamp("2025-10-31 23:30")]}
+    )
+    html = loads.StatusTable(frame, "Rubrik & mer")._repr_html_()
+    assert "<caption>Rubrik &amp; mer</caption>" in html
+    assert '<th scope="row">&lt;b&gt;</th>' in html
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", html) == ["12\u00a0345", "25,0\u00a0%", "31 oktober 2025 23:30"]
+    assert "inga" in loads.StatusTable(frame[:0], "Rader")._repr_html_()
