@@ -142,9 +142,7 @@ def test_holds(con, phenomenon, sql):
         CREATE TEMP TABLE IF NOT EXISTS i_hsa AS
         SELECT lokal.*, hsa.lan_kod, hsa.hsa_id IS NOT NULL AS finns
         FROM lokal LEFT JOIN hsa_vardgivare hsa ON upper(hsa.hsa_id) = lokal.vardgivare_id""")
-    con.execute(
-        "CREATE TEMP VIEW IF NOT EXISTS i_hsa_enhet AS SELECT upper(hsa_id) AS hsa_id FROM hsa_vardenhet"
-    )
+    con.execute("CREATE TEMP VIEW IF NOT EXISTS i_hsa_enhet AS SELECT upper(hsa_id) AS hsa_id FROM hsa_vardenhet")
     assert value(con, f"SELECT bool_or(found) FROM ({sql}) AS t(found)"), phenomenon
 
 
@@ -156,10 +154,7 @@ def test_no_closing_reason_before_march_2022(con):
 def test_self_help_has_no_therapist(con):
     moment = read_table("moment.csv").query("behandlare == 'nej'")["moment"]
     names = ", ".join(f"'{name}'" for name in moment)
-    assert (
-        value(con, f"SELECT count(*) FROM behandlare JOIN lokal USING (arende_id) WHERE moment IN ({names})")
-        == 0
-    )
+    assert value(con, f"SELECT count(*) FROM behandlare JOIN lokal USING (arende_id) WHERE moment IN ({names})") == 0
 
 
 def test_every_arende_starts_and_no_two_transactions_are_simultaneous(con):
@@ -183,9 +178,7 @@ def test_shape(con):
     spring = [share(f"start BETWEEN '{year}-03-15' AND '{year}-06-15'") for year in (2019, 2020, 2023)]
     assert spring[1] > 1.8 * spring[0]
     assert spring[2] > 1.3 * spring[0]
-    evenings = [
-        share("hour(lokal) BETWEEN 18 AND 23", f"lokal WHERE status = '{s}'") for s in ("Inprogress", "Done")
-    ]
+    evenings = [share("hour(lokal) BETWEEN 18 AND 23", f"lokal WHERE status = '{s}'") for s in ("Inprogress", "Done")]
     assert evenings[0] < evenings[1] < 0.4
     assert 0.62 < share("kon = 'Kvinna'", "lokal WHERE kon IS NOT NULL") < 0.70
     assert share("alder BETWEEN 20 AND 45", "lokal WHERE alder IS NOT NULL") > 0.45
@@ -214,9 +207,7 @@ def test_population_equals_the_real_totals(con):
     totals = dict(con.execute("SELECT ar, sum(antal)::INTEGER FROM befolkning GROUP BY ar").fetchall())
     assert totals == {year: RIKET_TOTALS[year] for year in range(2015, 2024)}
     per_lan = "SELECT list(n ORDER BY lan_kod) FROM (SELECT lan_kod, sum(antal)::INT AS n FROM befolkning"
-    assert value(con, f"{per_lan} WHERE ar = 2023 GROUP BY 1)") == list(
-        read_table("lan.csv")["folkmangd_2023"]
-    )
+    assert value(con, f"{per_lan} WHERE ar = 2023 GROUP BY 1)") == list(read_table("lan.csv")["folkmangd_2023"])
     assert value(con, f"{per_lan} WHERE ar = 2020 GROUP BY 1)") == list(county_totals(2020))
     real = read_table("befolkning_2015.csv").melt(["lan_kod", "kon"], var_name="alder", value_name="verklig")
     con.register("real", real)

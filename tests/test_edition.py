@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from sobstat.edition.manifest import read_edition
 from sobstat.edition.plan import EditionParams, plan_pages, read_params
 from sobstat.edition.publish import publish, rerun
 from sobstat.edition.run import check_notebook
+from sobstat.edition.site import locked
 from sobstat.errors import ReportError, SobstatError
 from sobstat.files import to_csv
 from sobstat.load import load_extract
@@ -53,7 +55,9 @@ def site(warehouse, params, tmp_path_factory):
 
 
 def tree(site: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(site)): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()}
+    """Everything that a reader can reach, and what stands behind it."""
+    files = (path.relative_to(site) for path in sorted(site.rglob("*")) if path.is_file())
+    return {str(path): (site / path).read_bytes() for path in files if path.parts[0] != ".build"}
 
 
 def test_every_page_and_table_is_there(site):
@@ -114,6 +118,11 @@ def test_the_same_edition_again_gives_the_same_bytes(site, warehouse, params, tm
     assert tree(tmp_path / "site") == tree(site)
 
 
+def test_a_second_publisher_is_told_who_is_at_work(site, warehouse, params):
+    with locked(site), pytest.raises(SobstatError, match=rf"is being published by process {os.getpid()} since"):
+        publish(warehouse, site, params, month=MONTH, regions=[GOTLAND], notebooks=NOTEBOOKS)
+
+
 def test_publishing_one_region_keeps_the_others(site, warehouse, params, tmp_path):
     copy = tmp_path / "site"
     shutil.copytree(site, copy, symlinks=True)
@@ -148,8 +157,7 @@ def test_a_failing_notebook_is_named_and_the_site_stays(site, warehouse, params,
     notebooks = broken_notebooks(tmp_path, "invanare", 'report.table(\\"', 'report.table(\\"no-')
     with pytest.raises(ReportError, match=r"invanare for Gotlands län: cell \d+: SobstatError: There is no report"):
         publish(warehouse, site, params, month=MONTH, regions=[GOTLAND], notebooks=notebooks)
-    built = {name for name in tree(site) if name.startswith(".build")}
-    assert {name: data for name, data in tree(site).items() if name not in built} == before
+    assert tree(site) == before
 
 
 def test_a_report_that_its_notebook_does_not_show_fails_the_edition(warehouse, params, tmp_path):

@@ -65,7 +65,11 @@ BAD_FILES = {
     "no gzip": ("arenden.csv.gz", HEADER + "\n", ["not a whole gzip"]),
     "no parquet": ("arenden.parquet", HEADER + "\n", ["not a readable Parquet"]),
     "empty parquet": ("arenden.parquet", b"", ["not a readable Parquet"]),
-    "other source's columns": ("behandlare.csv", HEADER + "\n", ["behandlare_id (nearest found: vardtagare_id) is missing"]),
+    "other source's columns": (
+        "behandlare.csv",
+        HEADER + "\n",
+        ["behandlare_id (nearest found: vardtagare_id) is missing"],
+    ),
     "empty catalogue": ("hsa_vardgivare.csv", "", ["hsa_vardgivare.csv", "empty file"]),
 }
 

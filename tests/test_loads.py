@@ -86,7 +86,7 @@ def test_unknown_shares_are_empty_without_starts(warehouse):
 
 def test_status_says_what_holds(report):
     assert loads.status(report).values.tolist() == [
-        ["Senaste laddningen är gjord efter periodens slut", "Stämmer", "30 november 2025 13:00"],
+        ["Senaste laddningen är gjord efter periodens slut", "Stämmer", "2025-11-30 13:00"],
         ["Ärendeloggen når in i periodens sista månad", "Stämmer", "3 november 2025"],
         ["Högst 1,0\u00a0% av de lästa raderna är undantagna", "Stämmer inte", "15,4\u00a0%"],
         ["Högst 5,0\u00a0% av de startade saknar län", "Stämmer inte", "50,0\u00a0%"],
@@ -119,5 +119,5 @@ def test_a_table_is_escaped_and_swedish():
     html = loads.StatusTable(frame, "Rubrik & mer")._repr_html_()
     assert "<caption>Rubrik &amp; mer</caption>" in html
     assert '<th scope="row">&lt;b&gt;</th>' in html
-    assert re.findall(r"<td[^>]*>([^<]*)</td>", html) == ["12\u00a0345", "25,0\u00a0%", "31 oktober 2025 23:30"]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", html) == ["12\u00a0345", "25,0\u00a0%", "2025-10-31 23:30"]
     assert "inga" in loads.StatusTable(frame[:0], "Rader")._repr_html_()

@@ -6,7 +6,7 @@ import pytest
 
 from sobstat.errors import SobstatError
 from sobstat.months import Month, Period, this_month
-from sobstat.regions import LAN, REGIONS, RIKET, parse_region
+from sobstat.regions import LAN, REGIONS, parse_region
 
 SLUGS = (
     "stockholm uppsala sodermanland ostergotland jonkoping kronoberg kalmar gotland blekinge skane halland "

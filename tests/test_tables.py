@@ -96,7 +96,9 @@ def test_an_unknown_report_is_refused(report):
         report.table("per-kommun")
 
 
-PERSONS = Measure(id="vardtagare", title="", kind="distinct", unit="", definition="", fact="f", column="c", persons=True)
+PERSONS = Measure(
+    id="vardtagare", title="", kind="distinct", unit="", definition="", fact="f", column="c", persons=True
+)
 CASES = PERSONS.model_copy(update={"id": "startade", "persons": False})
 
 

@@ -42,10 +42,14 @@ TICKS = 6
 # Lines of text that are nearer than this share of the axis would cover each other.
 LABEL_GAP = 0.07
 
-# Months below their axis; the year below each January and the first. More than two years: years alone.
-_MONTH_LABELS = """
+# A chart narrower than this has no room for every label.
+NARROW = 480
+# Months below their axis, every second where it is narrow; the year below each January and the first. More than two
+# years: years alone.
+_MONTH_LABELS = f"""
 length(domain('x')) > 24
     ? (utcmonth(datum.value) == 0 ? utcFormat(datum.value, '%Y') : '')
+    : width < {NARROW} && length(domain('x')) > 6 && utcmonth(datum.value) % 2 && datum.value != domain('x')[0] ? ''
     : [utcFormat(datum.value, '%b'),
        utcmonth(datum.value) == 0 || datum.value == domain('x')[0] ? utcFormat(datum.value, '%Y') : '']
 """
@@ -162,6 +166,12 @@ def amounts(channel: type, table: pd.DataFrame, column: str):
 def month_axis() -> alt.X:
     """The months of the period from left to right."""
     return alt.X("utcyearmonth(manad):O", axis=alt.Axis(labelExpr=_MONTH_LABELS, labelAngle=0, labelOverlap=False))
+
+
+def weekday_axis() -> alt.X:
+    """The days of the week from left to right, abbreviated where it is narrow."""
+    labels = f"width < {NARROW} ? slice(datum.label, 0, 3) : datum.label"
+    return alt.X("veckodag:N", sort=None, axis=alt.Axis(labelExpr=labels))
 
 
 def label_lines(lines: alt.Chart, group: str, measure: str) -> alt.LayerChart:

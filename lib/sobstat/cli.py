@@ -193,9 +193,7 @@ def publish(
     wanted = Month.parse(month) if month else None
     regions = [parse_region(name) for name in region or []]
     with _progress() as progress:
-        folder = edition.publish(
-            warehouse, site, read_params(params), month=wanted, regions=regions, progress=progress
-        )
+        folder = edition.publish(warehouse, site, read_params(params), month=wanted, regions=regions, progress=progress)
     _say("The edition is published. Open:")
     typer.echo(folder / "index.html")
 

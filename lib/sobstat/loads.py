@@ -59,21 +59,21 @@ class StatusTable:
         self.frame, self.title = frame, title
 
     def _repr_html_(self) -> str:
-        text = [not pd.api.types.is_numeric_dtype(dtype) for dtype in self.frame.dtypes]
+        _, *numbers = [dtype.kind in "iufM" for dtype in self.frame.dtypes]
         columns = [
-            {"name": name, "css": "text" if is_text else "number"}
-            for name, is_text in zip(self.frame.columns, text, strict=True)
+            {"name": name, "css": "number" if is_number else "text"}
+            for name, is_number in zip(self.frame.columns, [False, *numbers], strict=True)
         ]
         rows = [[_written(value) for value in row] for row in self.frame.astype(object).itertuples(index=False)]
         return render("status.html", title=self.title, columns=columns, rows=rows)
 
 
 def _written(value) -> str:
-    """`12 345`, `4,2 %`, `23 november 2026 02:32` or `31 oktober 2026`; empty where there is no value."""
+    """`12 345`, `4,2 %`, `2026-11-23 02:32` or `31 oktober 2026`; empty where there is no value."""
     if pd.isna(value):
         return ""
     if isinstance(value, pd.Timestamp):
-        return format_datetime(value, "d MMMM y HH:mm", locale="sv")
+        return format_datetime(value, "y-MM-dd HH:mm", locale="sv")
     if isinstance(value, date):
         return format_date(value, "d MMMM y", locale="sv")
     if isinstance(value, float):
@@ -92,7 +92,7 @@ def history(report: RegionReport) -> pd.DataFrame:
         """,
     )
     loads["tidpunkt"] = loads["tidpunkt"].dt.tz_localize("UTC").dt.tz_convert(STOCKHOLM).dt.tz_localize(None)
-    names = ["Laddning", "Tidpunkt", "Filer", "Lästa rader", "Nya", "Redan kända", "Undantagna", "Programversion"]
+    names = ["Laddning", "Tidpunkt", "Filer", "Lästa rader", "Nya", "Redan kända", "Undantagna", "Version"]
     return loads.set_axis(names, axis="columns")
 
 

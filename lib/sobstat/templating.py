@@ -1,9 +1,12 @@
 """The project's HTML templates. Everything that is filled in is escaped: names come from other people's registers."""
 
 import json
+import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from sobstat.swedish import NO_BREAK
 
 ENVIRONMENT = Environment(
     loader=PackageLoader("sobstat", "templates"),
@@ -25,4 +28,9 @@ def script_json(data) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-ENVIRONMENT.filters["script_json"] = script_json
+def unbroken(text: str) -> str:
+    """The text with numbers such as `1 000` kept on one line."""
+    return re.sub(r"(?<=\d) (?=\d{3}\b)", NO_BREAK, text)
+
+
+ENVIRONMENT.filters |= {"script_json": script_json, "unbroken": unbroken}

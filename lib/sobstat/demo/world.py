@@ -37,9 +37,7 @@ ENHETSTYPER = {
     "K": (0.00, "Stöd och familj {ort}"),  # kommuner have only these
 }
 
-NAME_FIRST = (
-    "Alm Asp Berg Björk Ek Fjärd Furu Gran Havs Hassel Klint Kvarn Lind Ljung Mo Myr Norr Rönn Salt Sten"
-)
+NAME_FIRST = "Alm Asp Berg Björk Ek Fjärd Furu Gran Havs Hassel Klint Kvarn Lind Ljung Mo Myr Norr Rönn Salt Sten"
 NAME_SECOND = "backa berga bro fors hamn hult lunda mark näs sala sund torp vik ås ängen"
 FIRM_SECOND = "backen bryggan gläntan holmen hörnan kullen källan lyktan porten stigen strand viken"
 FIRM_KINDS = ["Psykologi AB", "Hälsa AB", "KBT-mottagning", "Vård AB", "Rehab AB", "Samtalsmottagning AB"]
@@ -185,9 +183,7 @@ def draw_utbud(rng, vardenhet, moment, activity: Activity) -> pd.DataFrame:
     enhet, index = np.nonzero(offered)
 
     delay = np.where(vardenhet["flaggskepp"].to_numpy()[enhet], 0, rng.integers(0, 400, len(enhet)))
-    first = np.maximum(
-        vardenhet["forsta_dag"].to_numpy()[enhet] + delay, moment["forsta_dag"].to_numpy()[index]
-    )
+    first = np.maximum(vardenhet["forsta_dag"].to_numpy()[enhet] + delay, moment["forsta_dag"].to_numpy()[index])
     last = np.minimum(vardenhet["sista_dag"].to_numpy()[enhet], moment["sista_dag"].to_numpy()[index])
     open_ = first < last
     enhet, index, first, last = enhet[open_], index[open_], first[open_], last[open_]

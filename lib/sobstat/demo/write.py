@@ -124,9 +124,7 @@ def earlier_files(out: Path) -> list[Path]:
     foreign = [path.name for path in found if own.get(path.name) != path.stat().st_size]
     if foreign:
         names = ", ".join(foreign[:5])
-        raise SobstatError(
-            f"{out} holds files that are no synthetic extract ({names}): choose an empty folder."
-        )
+        raise SobstatError(f"{out} holds files that are no synthetic extract ({names}): choose an empty folder.")
     return found
 
 

@@ -49,23 +49,34 @@ def publish(
     month = month or held.latest_whole_month
     _refuse_unless_held(held, month)
     published.prepare(site)
-    if only := list(regions):
-        only += _published_regions(site / str(month))
-    edition = _plan(params, period_of(month, params.months), held, plan_pages(params, only))
-    identity = edition_id(edition, warehouse, notebooks)
-    build = published.build_folder(site, identity)
+    with published.locked(site):
+        if only := list(regions):
+            only += _published_regions(site / str(month))
+        edition = _plan(params, period_of(month, params.months), held, plan_pages(params, only))
+        identity = edition_id(edition, warehouse, notebooks)
+        assets = write_assets(site / "assets")
+        if not published.stands(site, identity):
+            _build(published.build_folder(site, identity), edition, assets, warehouse, notebooks, site, progress)
+        published.appear(site, month, identity)
+        _write_start_page(site, assets)
+    return site / str(month)
 
-    assets = write_assets(site / "assets")
+
+def _build(
+    build: Path,
+    edition: Edition,
+    assets: dict[str, str],
+    warehouse: Path,
+    notebooks: Path,
+    site: Path,
+    progress: Progress,
+) -> None:
+    """Every page and table of the edition, checked and signed, in a folder beside the site."""
     jobs = [Job(page, edition, *_paths(notebooks, page, warehouse), build, assets) for page in edition.pages]
     run_jobs([job for job in jobs if not job.file.exists()], progress)
-    tables = _read_tables(build, edition)
-    write_whole(build / "index.html", render_edition_index(edition, assets, tables))
+    write_whole(build / "index.html", render_edition_index(edition, assets, _read_tables(build, edition)))
     check_edition(build, edition, site)
     write_manifest(build, edition, warehouse, [site / "assets" / name for name in assets.values()])
-
-    published.appear(site, month, identity)
-    _write_start_page(site, assets)
-    return site / str(month)
 
 
 def rerun(

@@ -28,14 +28,27 @@
 
   const SEVERAL = ["hconcat", "vconcat", "concat", "facet", "repeat"];
 
+  function lines(text, length) {
+    const made = [""];
+    for (const word of text.split(" ")) {
+      const longer = `${made[made.length - 1]} ${word}`.trim();
+      if (longer.length > length) made.push(word);
+      else made[made.length - 1] = longer;
+    }
+    return made;
+  }
+
   /* A chart as wide as its place; on a narrow screen what stood side by side is stacked. */
   function fitted(spec, width) {
     if (narrow.matches) {
-      const small = { labelLimit: width * 0.4, labelFontSize: 13, titleFontSize: 13 };
-      spec = { ...spec, config: { ...spec.config, axis: { ...(spec.config || {}).axis, ...small } } };
+      const { axis, legend, ...config } = spec.config || {};
+      const small = { labelLimit: width * 0.45, labelFontSize: 13, titleFontSize: 13 };
+      const list = { columns: 1, labelFontSize: 13, labelLimit: width * 0.9 };
+      spec = { ...spec, config: { ...config, axis: { ...axis, ...small }, legend: { ...legend, ...list } } };
+      if (typeof spec.title === "string") spec.title = lines(spec.title, width / 7);
       for (const unit of [spec, ...(spec.layer || [])]) {
-        const axis = unit.encoding && unit.encoding.x && unit.encoding.x.axis;
-        if (axis && axis.labelOverlap === false) axis.labelOverlap = "greedy";
+        const along = unit.encoding && unit.encoding.x && unit.encoding.x.axis;
+        if (along && along.labelOverlap === false) along.labelOverlap = "greedy";
       }
     }
     const { hconcat, ...rest } = spec;
