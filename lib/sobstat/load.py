@@ -14,17 +14,26 @@ from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 
-from sobstat.contract import COLUMN_TYPES, TIME_MACRO, Source, sources
+from sobstat.contract import TIME_MACRO, Source, sources
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, find_files, read_files
-from sobstat.pseudonyms import fingerprint, pseudonyms, read_key
-from sobstat.warehouse import DERIVED, attach, create, schema_version, session, stored_name, table_of
+from sobstat.pseudonyms import fingerprint, read_key
+from sobstat.rows import check_rows, let_last_win, pseudonymise, refuse_too_many_set_aside
+from sobstat.warehouse import (
+    attach,
+    create,
+    person_columns,
+    same_row,
+    schema_version,
+    session,
+    stored_columns,
+    stored_key,
+    table_of,
+)
 
 # A load that sets aside more than this share of its rows fails unless told to go on.
 MAX_SET_ASIDE = 0.01
-IDS_AT_A_TIME = 500_000
 
 Progress = Callable[[str, int, int], None]
 
@@ -97,11 +106,11 @@ def load_extract(
         con.execute(TIME_MACRO)
         for done, source in enumerate(brought):
             progress("Checking rows", done, len(brought))
-            _pseudonymise(con, source, key)
-            _check_rows(con, source, now)
-            _let_last_win(con, source)
+            pseudonymise(con, source, key)
+            check_rows(con, source, now)
+            let_last_win(con, source)
         progress("Checking rows", len(brought), len(brought))
-        _refuse_too_many_set_aside(con, max_set_aside)
+        refuse_too_many_set_aside(con, max_set_aside)
 
         attach(con, warehouse, write=True)
         con.begin()
@@ -132,108 +141,6 @@ def _private_files() -> Iterator[None]:
         os.umask(umask)
 
 
-def _person_columns(source: Source) -> list[str]:
-    return [name for name, column in source.columns.items() if column.type == "person_id"]
-
-
-def _stored(source: Source) -> list[str]:
-    """The columns of a source as the warehouse holds them, derived ones included."""
-    return [stored_name(source, name) for name in source.columns] + list(DERIVED.get(source.name, {}))
-
-
-def _stored_key(source: Source) -> str:
-    return ", ".join(stored_name(source, name) for name in source.key)
-
-
-def _same(source: Source, left: str, right: str) -> str:
-    """SQL: two rows of a source are equal in every column."""
-    return " AND ".join(f"{left}.{c} IS NOT DISTINCT FROM {right}.{c}" for c in _stored(source))
-
-
-def _pseudonymise(con: duckdb.DuckDBPyConnection, source: Source, key: bytes) -> None:
-    """A table `pseudonym_<column>` (id, pseudonym) of the distinct ids; the key never enters SQL."""
-    for column in _person_columns(source):
-        con.execute(f"CREATE TABLE pseudonym_{column} (id VARCHAR, pseudonym UBIGINT)")
-        given = COLUMN_TYPES["person_id"].value.format(x=column)
-        query = f"SELECT DISTINCT {column} AS id FROM raw_{source.name} WHERE {given} IS NOT NULL"
-        distinct = con.cursor().execute(query)
-        while ids := [id_ for (id_,) in distinct.fetchmany(IDS_AT_A_TIME)]:
-            block = pd.DataFrame({"id": ids, "pseudonym": pd.array(pseudonyms(ids, column, key), dtype="UInt64")})
-            con.append(f"pseudonym_{column}", block)
-
-
-def _check_rows(con: duckdb.DuckDBPyConnection, source: Source, now: datetime) -> None:
-    """A table `rad_<source>` of typed rows; the others go to `undantag` with every reason."""
-    values, joins, faults, notices = [], "", [], []
-    for name, column in source.columns.items():
-        kind, stored, x = COLUMN_TYPES[column.type], stored_name(source, name), f"r.{name}"
-        if column.type == "person_id":
-            values.append(f"p_{name}.pseudonym AS {stored}")
-            joins += f" LEFT JOIN pseudonym_{name} AS p_{name} ON p_{name}.id = {x}"
-        else:
-            values.append(f"{kind.value.format(x=x)} AS {stored}")
-        wrong = []
-        if kind.fault:
-            wrong.append((kind.fault[0].format(x=f"ra_{name}", v=stored), kind.fault[1]))
-        if column.required:
-            wrong.append((f"{stored} IS NULL", "is missing"))
-        if column.type == "time":
-            wrong.append((f"{stored} > $now", "is in the future"))
-        if wrong:
-            cases = " ".join(f"WHEN {condition} THEN '{name} {reason}'" for condition, reason in wrong)
-            faults.append(f"CASE {cases} END")
-        if kind.notice:
-            notices.append(f"CASE WHEN {kind.notice[0].format(x=f'ra_{name}', v=stored)} THEN '{kind.notice[1]}' END")
-    raw = ", ".join(f"r.{name} AS ra_{name}" for name in source.columns if source.columns[name].type != "person_id")
-    derived = "".join(f", {sql} AS {name}" for name, sql in DERIVED.get(source.name, {}).items())
-    notice = f"concat_ws('; ', {', '.join(notices)})" if notices else "''"
-    con.execute(
-        f"""
-        CREATE TABLE provad_{source.name} AS
-        SELECT fil, rad, {", ".join(_stored(source))}, concat_ws('; ', {", ".join(faults)}) AS skal,
-            {notice} AS anmarkning
-        FROM (SELECT *{derived} FROM (
-            SELECT r.fil, r.rad, {raw}, {", ".join(values)} FROM raw_{source.name} AS r{joins}
-        ))
-        """,
-        {"now": now} if any(column.type == "time" for column in source.columns.values()) else None,
-    )
-    con.execute(f"INSERT INTO undantag SELECT fil, rad, skal FROM provad_{source.name} WHERE skal <> ''")
-    con.execute(f"CREATE VIEW rad_{source.name} AS FROM provad_{source.name} WHERE skal = ''")
-
-
-def _let_last_win(con: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """A table `sist_<source>`: of several rows with one key, the last in file order.
-
-    Those equal to it are repeats; the others are set aside.
-    """
-    key, name = _stored_key(source), source.name
-    con.execute(
-        f"CREATE TABLE sist_{name} AS FROM rad_{name} "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY fil DESC, rad DESC) = 1"
-    )
-    con.execute(
-        f"INSERT INTO undantag SELECT r.fil, r.rad, 'another row with the same {key} comes later' "
-        f"FROM rad_{name} AS r JOIN sist_{name} AS s USING ({key}) "
-        f"WHERE (r.fil, r.rad) <> (s.fil, s.rad) AND NOT ({_same(source, 'r', 's')})"
-    )
-
-
-def _refuse_too_many_set_aside(con: duckdb.DuckDBPyConnection, max_set_aside: float) -> None:
-    (set_aside,) = con.execute("SELECT count(*) FROM undantag").fetchone()
-    read = sum(con.execute(f"SELECT count(*) FROM raw_{name}").fetchone()[0] for name in sources())
-    read += con.execute("SELECT count(*) FROM felaktig_rad").fetchone()[0]
-    if set_aside > max_set_aside * read:
-        reasons = con.execute(
-            "SELECT skal, count(*) AS antal FROM undantag GROUP BY skal ORDER BY antal DESC, skal LIMIT 10"
-        ).fetchall()
-        listed = "\n".join(f"  {count} row(s): {reason}" for reason, count in reasons)
-        raise SobstatError(
-            f"{set_aside} of {read} rows cannot be used, more than the share of {max_set_aside:g} that is allowed; "
-            f"nothing was loaded. Mend the extract, or load it all the same with --max-set-aside 1.\n{listed}"
-        )
-
-
 def _prepare(con: duckdb.DuckDBPyConnection, warehouse: Path, key: str) -> None:
     """Create the schema in a new warehouse; refuse another key than an old one's."""
     if schema_version(con) is None:
@@ -250,11 +157,11 @@ def _merge(con: duckdb.DuckDBPyConnection, source: Source) -> int:
 
     Returns how many rows of a replaced source the extract no longer holds; they are deleted.
     """
-    key, name, table = _stored_key(source), source.name, f"lager.{table_of(source)}"
-    columns = ", ".join(_stored(source))
+    key, name, table = stored_key(source), source.name, f"lager.{table_of(source)}"
+    columns = ", ".join(stored_columns(source))
     con.execute(
         f"CREATE TEMP TABLE ny_{name} AS FROM sist_{name} AS s WHERE NOT EXISTS "
-        f"(FROM {table} AS t WHERE {_same(source, 's', 't')})"
+        f"(FROM {table} AS t WHERE {same_row(source, 's', 't')})"
     )
     removed = 0
     if source.replaced:
@@ -284,8 +191,8 @@ def _reconcile(
                 (SELECT count(*) FROM raw_{name} WHERE fil = $fil)
                 + (SELECT count(*) FROM felaktig_rad WHERE fil = $fil),
                 (SELECT count(*) FROM ny_{name} WHERE fil = $fil),
-                (SELECT count(*) FROM rad_{name} AS r JOIN sist_{name} AS s USING ({_stored_key(file.source)})
-                 WHERE r.fil = $fil AND {_same(file.source, "r", "s")} AND NOT EXISTS
+                (SELECT count(*) FROM rad_{name} AS r JOIN sist_{name} AS s USING ({stored_key(file.source)})
+                 WHERE r.fil = $fil AND {same_row(file.source, "r", "s")} AND NOT EXISTS
                     (FROM ny_{name} AS n WHERE (n.fil, n.rad) = (r.fil, r.rad))),
                 (SELECT count(*) FROM undantag WHERE fil = $fil)
             """,
@@ -333,7 +240,7 @@ def _record(
     for source, notice, rows in result.notices:
         con.execute("INSERT INTO lager.anmarkning VALUES (?, ?, ?, ?)", [number, source, notice, rows])
     for source in brought:
-        persons = _person_columns(source)
+        persons = person_columns(source)
         pairs = ", ".join(
             f"'{name}', CAST(p_{name}.pseudonym AS VARCHAR)" if name in persons else f"'{name}', r.{name}"
             for name in source.columns

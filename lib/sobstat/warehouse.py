@@ -61,6 +61,26 @@ def stored_name(source: Source, column: str) -> str:
     return column.removesuffix("_id") if source.columns[column].type == "person_id" else column
 
 
+def person_columns(source: Source) -> list[str]:
+    """The columns of a source that hold persons' ids."""
+    return [name for name, column in source.columns.items() if column.type == "person_id"]
+
+
+def stored_columns(source: Source) -> list[str]:
+    """The columns of a source as the warehouse holds them, derived ones included."""
+    return [stored_name(source, name) for name in source.columns] + list(DERIVED.get(source.name, {}))
+
+
+def stored_key(source: Source) -> str:
+    """A source's key as the warehouse names it, separated by commas."""
+    return ", ".join(stored_name(source, name) for name in source.key)
+
+
+def same_row(source: Source, left: str, right: str) -> str:
+    """SQL: two rows of a source are equal in every column."""
+    return " AND ".join(f"{left}.{c} IS NOT DISTINCT FROM {right}.{c}" for c in stored_columns(source))
+
+
 def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
     """Create the schema in the attached, empty warehouse."""
     con.execute(HISTORY)
