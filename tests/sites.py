@@ -14,7 +14,7 @@ from sobstat.demo import write_demo
 from sobstat.edition.assets import write_assets
 from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start
 from sobstat.edition.plan import Edition, Page
-from sobstat.figure import Figure
+from sobstat.figures.figure import Figure
 from sobstat.load import load_extract
 from sobstat.months import Month, Period
 from sobstat.regions import parse_region

@@ -13,9 +13,9 @@ from extracts import load, make_extract
 from sobstat import charts
 from sobstat.declarations import measures
 from sobstat.errors import SobstatError
+from sobstat.figures.svg import draw, specification
 from sobstat.regions import LAN
 from sobstat.report import RegionReport, open_report
-from sobstat.svg import draw, specification
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 
 from sites import EDITION, HOSTILE, PAGES, PERIOD, chart, run_notebook
-from sobstat.cells import make_view
 from sobstat.declarations import Report, reports
-from sobstat.drilldown import all_rows
 from sobstat.edition.assets import write_assets
 from sobstat.edition.pages import render_page
 from sobstat.errors import ReportError, SobstatError
+from sobstat.figures.cells import make_view
+from sobstat.figures.drilldown import all_rows
+from sobstat.figures.finding import main_finding
+from sobstat.figures.svg import draw, specification
 from sobstat.files import to_csv
-from sobstat.finding import main_finding
 from sobstat.report import open_report
-from sobstat.svg import draw, specification
 from sobstat.swedish import change, decimal, percent, whole
 
 ASSETS = {"sobstat.css": "s.css", "sobstat.js": "s.js", "vega.js": "v.js"}

@@ -55,7 +55,7 @@ class RegionReport:
 
         `chart` is an Altair chart with a `description` in Swedish; raises SobstatError if it has none.
         """
-        from sobstat.figure import make_figure
+        from sobstat.figures.figure import make_figure
 
         return make_figure(self, report_id, chart)
 

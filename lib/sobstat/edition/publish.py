@@ -16,7 +16,7 @@ from sobstat.edition.check import check_edition
 from sobstat.edition.manifest import MANIFEST, edition_id, read_edition, write_manifest
 from sobstat.edition.pages import render_edition_index, render_start
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
-from sobstat.edition.run import Job, check_notebook, make_page, write_whole
+from sobstat.edition.run import Job, check_notebook, leave_with_parent, make_page, write_whole
 from sobstat.errors import ReportError, SobstatError
 from sobstat.months import Month, Period, this_month
 from sobstat.regions import Region
@@ -119,7 +119,8 @@ def run_jobs(jobs: list[Job], progress: Progress, workers: int | None = None) ->
     progress("Making pages", 0, len(jobs))
     if not jobs:
         return
-    pool = ProcessPoolExecutor(min(workers or os.cpu_count() or 1, len(jobs)), mp_context=get_context("spawn"))
+    count = min(workers or os.cpu_count() or 1, len(jobs))
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=leave_with_parent)
     try:
         for done, future in enumerate(as_completed([pool.submit(make_page, job) for job in jobs]), 1):
             future.result()

@@ -5,8 +5,10 @@
 
 import json
 import logging
+import multiprocessing.connection
 import os
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +91,17 @@ def make_page(job: Job) -> None:
     for report_id, csv in tables.items():
         write_whole(job.file.parent / "data" / f"{report_id}.csv", csv)
     write_whole(job.file, html)
+
+
+def leave_with_parent() -> None:
+    """Let this worker end, and with it its kernel, as soon as the publisher is gone, even if it was killed."""
+    sentinel = multiprocessing.parent_process().sentinel
+
+    def watch() -> None:
+        multiprocessing.connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def write_whole(path: Path, text: str) -> None:

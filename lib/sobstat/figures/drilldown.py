@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pandas as pd
 from numpy import base_repr
 
-from sobstat.cells import Cell, cells_of, dimensions_of, measures_of
 from sobstat.declarations import Dimension, Measure, Report
 from sobstat.errors import SobstatError
+from sobstat.figures.cells import Cell, cells_of, dimensions_of, measures_of
 
 TOTAL = "Totalt"
 

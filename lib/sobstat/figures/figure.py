@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sobstat.cells import make_view, measures_of
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
-from sobstat.drilldown import all_rows, first_rows
+from sobstat.figures.cells import make_view, measures_of
+from sobstat.figures.drilldown import all_rows, first_rows
+from sobstat.figures.finding import main_finding
+from sobstat.figures.svg import description, draw, specification
 from sobstat.files import to_csv
-from sobstat.finding import main_finding
 from sobstat.months import AVSLUTNINGSORSAK_FROM, Month
-from sobstat.svg import description, draw, specification
 from sobstat.swedish import whole
 from sobstat.templating import render
 

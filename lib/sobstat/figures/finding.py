@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from sobstat.cells import dimensions_of, label, measures_of
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
+from sobstat.figures.cells import dimensions_of, label, measures_of
 from sobstat.months import Month
 from sobstat.swedish import change, enumerate_words, known, number, percent, whole
 
