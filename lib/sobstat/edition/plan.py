@@ -91,7 +91,7 @@ class Edition:
 
 def period_of(month: Month, months: int) -> Period:
     """The edition's period: so many months to and including its own, from October 2015 at the earliest."""
-    return Period.parse(max(month + (1 - months), FIRST_MONTH), month)
+    return Period.parse(max(month + (1 - months), min(month, FIRST_MONTH)), month)
 
 
 def plan_pages(params: EditionParams, only: list[Region]) -> tuple[Page, ...]:
