@@ -39,6 +39,10 @@ WRONG_USE = {
     "no extract": (["load", "nowhere"], "no extract folder nowhere"),
     "no ärenden": (["demo", "--out", "x", "--arenden", "0"], "at least 1 ärende"),
     "no such notebook": (["rerun", *PERIOD, "--region", "skane", "--notebook", "x", "--params", "p.yml"], "p.yml"),
+    "a file where a folder should be": (
+        ["load", str(EXAMPLE), "--warehouse", f"{__file__}/w.duckdb"],
+        "cannot be used",
+    ),
     "no such month": (["publish", "--month", "2025-13"], "is not a month"),
 }
 

@@ -165,7 +165,7 @@ def test_a_failing_notebook_is_named_and_the_site_stays(site, warehouse, params,
 def test_a_report_that_its_notebook_does_not_show_fails_the_edition(warehouse, params, tmp_path):
     notebooks = broken_notebooks(tmp_path, "invanare", "report.figure(", "print(")
     only = params.model_copy(update={"notebooks": {"invanare": params.notebooks["invanare"]}})
-    with pytest.raises(ReportError, match=r"reports\.yml says"):
+    with pytest.raises(ReportError, match=r"it does not show .*, as reports\.yml says"):
         publish(warehouse, tmp_path / "site", only, month=MONTH, regions=[GOTLAND], notebooks=notebooks)
     assert not (tmp_path / "site" / "2025-10").exists()
 
@@ -194,7 +194,10 @@ def test_a_month_that_cannot_be_published_is_refused(warehouse, params, tmp_path
 BAD_PARAMS = {
     "unknown name": ("months: 12\nmanader: 3\nnotebooks: {}\n", "manader"),
     "ill-typed": ("months: ett år\nnotebooks: {}\n", "months"),
-    "unknown region": ("regions: [skone]\nnotebooks: {}\n", "nearest match is skane"),
+    "unknown region and more": (
+        "months: x\nregions: [skone]\nnotebooks: {}\n",
+        r"2 fault\(s\).*nearest match is skane",
+    ),
     "no notebooks": ("months: 12\n", "notebooks"),
     "no mapping": ("- 1\n", "not a YAML file of parameters"),
     "no YAML": ("a: [\n", "not a YAML file of parameters"),
@@ -214,6 +217,12 @@ def test_the_full_edition_has_every_region(params):
     assert {page.region for page in pages if page.notebook == "laddningar"} == {RIKET}
 
 
+def test_nothing_to_publish_is_refused(warehouse, params, tmp_path):
+    only = params.model_copy(update={"notebooks": {"laddningar": params.notebooks["laddningar"]}})
+    with pytest.raises(SobstatError, match="nothing to publish"):
+        publish(warehouse, tmp_path / "site", only, month=MONTH, regions=[GOTLAND], notebooks=NOTEBOOKS)
+
+
 def test_a_folder_of_something_else_is_not_published_into(warehouse, params, tmp_path):
     (tmp_path / "thesis.docx").touch()
     with pytest.raises(SobstatError, match=r"thesis\.docx, which is no part of a published site"):
@@ -222,6 +231,10 @@ def test_a_folder_of_something_else_is_not_published_into(warehouse, params, tmp
 
 FAULTS = {
     "other server": ("</head>", '<link rel="stylesheet" href="https://example.org/x.css"></head>', "another server"),
+    "other server, same scheme": ("</body>", '<img src="//example.org/x.png"></body>', "another server"),
+    "other server by srcset": ("</body>", '<img srcset="https://example.org/x.png"></body>', "another server"),
+    "inline module": ("</body>", '<script type="module">1</script></body>', "inline code"),
+    "inline style": ("</body>", "<style>@import 'https://example.org';</style></body>", "a style of its own"),
     "inline code": ("</body>", "<script>alert(1)</script></body>", "inline code"),
     "dead link": ("</body>", '<a href="finns-inte.html">x</a></body>', "does not exist"),
     "dead anchor": ("</body>", '<a href="#finns-inte">x</a></body>', "is not on the page"),

@@ -44,7 +44,7 @@ def test_history_has_the_latest_load_first_in_local_time(report):
     history = loads.history(report)
     assert history["Laddning"].tolist() == [2, 1]
     assert [str(time) for time in history["Tidpunkt"]] == ["2025-11-30 13:00:00", "2025-10-31 23:30:00"]
-    assert (history["Lästa rader"] == history["Nya"] + history["Redan kända"] + history["Undantagna"]).all()
+    assert (history["Lästa rader"] == history["Nya eller ändrade"] + history["Upprepade"] + history["Undantagna"]).all()
     assert history["Filer"].tolist() == [5, 5]
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extracts import load, make_extract
+from sobstat import declarations
 from sobstat.declarations import Measure, dimensions, measures, reports
 from sobstat.disclosure import HIDDEN, protect
 from sobstat.errors import SobstatError
@@ -59,6 +60,13 @@ def test_shares_and_ratios_refuse_too_but_flows_add_up(report):
         table["andel_avslutade"].sum()
 
 
+def test_a_stock_is_not_added_over_months(report):
+    with pytest.raises(SobstatError, match="a stock over months"):
+        report.table("pagaende-over-tid")["pagaende"].sum()
+    with pytest.raises(SobstatError):
+        report.table("pagaende-per-moment").groupby("moment")["pagaende"].sum()
+
+
 def test_a_distinct_count_can_still_be_sorted_and_compared(report):
     table = report.table("per-manad")
     assert table["behandlare"].max() == 1
@@ -80,6 +88,8 @@ REFUSED = {
     "unknown measure": (["startad"], ["lan"], "no measure 'startad'"),
     "unknown dimension": (["startade"], ["region"], "no breakdown 'region'"),
     "population by moment": (["befolkning"], ["moment"], "cannot be broken down by moment"),
+    "nothing to break down by": (["startade"], [], "one or more different dimensions; got none"),
+    "the same dimension twice": (["startade"], ["lan", "lan"], "different dimensions; got lan, lan"),
     "ratio without its parts": (["andel_avslutade"], ["lan"], "need avslutade, startade"),
     "share of persons who stand in several groups": (["vardtagare", "andel_av_vardtagare"], ["lan"], "every person"),
 }
@@ -150,6 +160,23 @@ def test_measures_count_columns_that_their_facts_have(report):
 def test_every_fact_says_what_a_row_is():
     for name in [*FACTS, WINDOWED_FACT]:
         assert fact_sql(name).startswith("-- One row per "), name
+
+
+BAD_DECLARATIONS = {
+    "no YAML": ("x: [", "measures.yml is not YAML"),
+    "missing field": ("x: {title: X, kind: flow, unit: y, fact: f, column: c}", r"x: definition: Field required"),
+    "misspelt field": ("x: {titel: X}", r"x: titel: Extra inputs"),
+    "kind without its fields": ("x: {title: X, kind: flow, unit: y, definition: Z}", "of kind flow needs fact, column"),
+    "no block": ("x: 1", "x: block"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_DECLARATIONS.values(), ids=BAD_DECLARATIONS.keys())
+def test_a_mistake_in_a_declaration_names_file_block_and_field(tmp_path, monkeypatch, text, message):
+    (tmp_path / "measures.yml").write_text(text, "utf-8")
+    monkeypatch.setattr(declarations, "files", lambda package: tmp_path)
+    with pytest.raises(SobstatError, match=message):
+        declarations.read_blocks("measures.yml", Measure)
 
 
 def test_every_dimension_is_used():

@@ -1,7 +1,8 @@
-"""Columns that refuse to be added: distinct persons, ratios and shares.
+"""Columns that refuse to be added: distinct persons, ratios and shares, and stocks of several months.
 
-The same person stands in several groups, so a sum of distinct counts is wrong. pandas hands such a column back as
-integers that can be filtered, sorted, compared and drawn, but not summed or averaged.
+The same person stands in several groups, and the same ärende is under way in several months, so such sums are wrong.
+pandas hands such a column back as integers that can be filtered, sorted, compared and drawn, but not summed or
+averaged.
 """
 
 import pandas as pd
@@ -14,8 +15,8 @@ _SUMS = ("sum", "mean", "prod")
 
 def _refuse(what: str) -> None:
     raise SobstatError(
-        f"A {what} of distinct counts, ratios or shares is wrong: a person in two groups would count twice. "
-        "Ask the report for a table at the level that you need."
+        f"A {what} of distinct counts, ratios, shares, or of a stock over months is wrong: a person in two groups "
+        "would count twice. Ask the report for a table at the level that you need."
     )
 
 
@@ -47,3 +48,10 @@ def refuse_sums(column: pd.Series) -> pd.Series:
     array = column.array
     kind = NotAdditiveInteger if isinstance(array, IntegerArray) else NotAdditiveFloat
     return pd.Series(kind(array._data, array._mask), index=column.index, name=column.name)
+
+
+def allow_sums(column: pd.Series) -> pd.Series:
+    """The same column as plain integers, for a caller that has picked one month of a stock, whose groups add up."""
+    array = column.array
+    plain = IntegerArray(array._data, array._mask) if isinstance(array, NotAdditiveInteger) else array
+    return pd.Series(plain, index=column.index, name=column.name)

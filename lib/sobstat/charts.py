@@ -17,6 +17,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from sobstat.additive import allow_sums
 from sobstat.declarations import dimensions, measures
 from sobstat.disclosure import HIDDEN
 from sobstat.swedish import whole
@@ -120,14 +121,20 @@ def rest(table: pd.DataFrame, names: Sequence[str]) -> str:
 
     Raises SobstatError for measures that groups cannot be summed over.
     """
-    sums = [f"{whole(table[name].sum())} {measures()[name].title.lower()}" for name in names]
+    sums = [f"{whole(_of_one_month(table, name).sum())} {measures()[name].title.lower()}" for name in names]
     return f"Övriga {len(table)} tillsammans: {', '.join(sums)}" if len(table) else ""
+
+
+def _of_one_month(table: pd.DataFrame, name: str) -> pd.Series:
+    """A measure's column, as one that adds up if it is the stock of a single month."""
+    stock = name in measures() and measures()[name].kind == "stock"
+    return allow_sums(table[name]) if stock and table.get("manad", pd.Series()).nunique() <= 1 else table[name]
 
 
 def colour(field: str, values: Sequence[str], **options) -> alt.Color:
     """The colour of each of `values`: measures by their names, or groups such as Kvinna."""
     titles = [measures()[value].title if value in measures() else value for value in values]
-    scale = alt.Scale(domain=titles, range=[COLOURS[value] for value in values])
+    scale = alt.Scale(domain=titles, range=[COLOURS.get(value, COLOURS["Okänt"]) for value in values])
     return alt.Color(f"{field}:N", scale=scale, title=None, **options)
 
 

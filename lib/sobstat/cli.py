@@ -54,8 +54,10 @@ def _run(arguments: list[str]) -> int:
     except ReportError as error:
         _say_wrong(str(error))
         return 1
+    except OSError as error:
+        _say_wrong(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
     except KeyboardInterrupt:
-        _say_wrong("Interrupted; nothing was published or loaded.")
+        _say_wrong("Interrupted: a load or an edition that was not finished is not there.")
         return 130
     return 2
 

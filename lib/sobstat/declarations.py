@@ -9,7 +9,9 @@ from importlib.resources import files
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sobstat.errors import SobstatError
 
 
 class _Block(BaseModel):
@@ -80,29 +82,41 @@ class Report(_Block):
     caveats: list[str] = []
 
 
-def _read(name: str, model: type[_Block]) -> dict:
-    blocks = yaml.safe_load(files("sobstat").joinpath(name).read_text("utf-8"))
-    return {key: model(id=key, **block) for key, block in blocks.items()}
+def read_blocks(name: str, model: type[_Block]) -> dict:
+    """The blocks of a file; raises SobstatError that names file, block, field and reason."""
+    try:
+        blocks = yaml.safe_load(files("sobstat").joinpath(name).read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise SobstatError(f"{name} is not YAML: {' '.join(str(error).split())}.") from error
+    read, faults = {}, []
+    for key, block in blocks.items():
+        try:
+            read[key] = model.model_validate({"id": key, **block} if isinstance(block, dict) else block)
+        except ValidationError as error:
+            faults += [f"{key}: {'.'.join(map(str, f['loc'])) or 'block'}: {f['msg']}" for f in error.errors()]
+    if faults:
+        raise SobstatError(f"{name} has {len(faults)} fault(s): {'; '.join(faults)}.")
+    return read
 
 
 @cache
 def dimensions() -> dict[str, Dimension]:
     """Every dimension, by name."""
-    return _read("dimensions.yml", Dimension)
+    return read_blocks("dimensions.yml", Dimension)
 
 
 @cache
 def measures() -> dict[str, Measure]:
     """Every measure, by name."""
-    return _read("measures.yml", Measure)
+    return read_blocks("measures.yml", Measure)
 
 
 @cache
 def reports() -> dict[str, Report]:
-    """Every report, by id; raises ValueError if one names a dimension or measure that isn't declared."""
-    found = _read("reports.yml", Report)
+    """Every report, by id; raises SobstatError if one names a dimension or measure that isn't declared."""
+    found = read_blocks("reports.yml", Report)
     for report in found.values():
         unknown = {*report.by} - dimensions().keys() | {*report.measures} - measures().keys()
         if unknown:
-            raise ValueError(f"report {report.id} names {', '.join(sorted(unknown))}, which is not declared")
+            raise SobstatError(f"reports.yml: {report.id} names {', '.join(sorted(unknown))}, which is not declared.")
     return found

@@ -1,4 +1,4 @@
-"""The one exception that people meet."""
+"""The two exceptions that people meet."""
 
 
 class SobstatError(Exception):

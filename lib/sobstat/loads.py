@@ -92,7 +92,7 @@ def history(report: RegionReport) -> pd.DataFrame:
         """,
     )
     loads["tidpunkt"] = loads["tidpunkt"].dt.tz_localize("UTC").dt.tz_convert(STOCKHOLM).dt.tz_localize(None)
-    names = ["Laddning", "Tidpunkt", "Filer", "Lästa rader", "Nya", "Redan kända", "Undantagna", "Version"]
+    names = ["Laddning", "Tidpunkt", "Filer", "Lästa rader", "Nya eller ändrade", "Upprepade", "Undantagna", "Version"]
     return loads.set_axis(names, axis="columns")
 
 
@@ -107,7 +107,9 @@ def latest_load(report: RegionReport) -> pd.DataFrame:
         """,
     )
     loaded["kalla"] = loaded["kalla"].map(SOURCES)
-    return loaded.set_axis(["Källa", "Filer", "Lästa rader", "Nya", "Redan kända", "Undantagna"], axis="columns")
+    return loaded.set_axis(
+        ["Källa", "Filer", "Lästa rader", "Nya eller ändrade", "Upprepade", "Undantagna"], axis="columns"
+    )
 
 
 def set_aside(report: RegionReport) -> pd.DataFrame:

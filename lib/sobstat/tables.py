@@ -69,11 +69,16 @@ def make_table(
 
     `con` is a session with the facts of a period and region (`build_facts`). Columns: `niva` for a drill-down, the
     dimensions' columns, each measure (Int64, or Float64 for ratios and shares; missing where hidden or undefined),
-    each count of residents followed by `<measure>_status`. Distinct counts and ratios refuse to be summed.
+    each count of residents followed by `<measure>_status`. Distinct counts, ratios, and stocks
+    of several months refuse to be summed.
     Raises SobstatError for a breakdown that a measure does not have.
     """
     wanted = [_declared(measures(), name, "measure") for name in names]
     breakdown = [_declared(dimensions(), name, "breakdown") for name in by]
+    if not by or len(set(by)) < len(by):
+        raise SobstatError(
+            f"A table is broken down by one or more different dimensions; got {', '.join(by) or 'none'}."
+        )
     counted = [measure for measure in wanted if measure.counted]
     needed = {name for m in wanted if not m.counted for name in (m.numerator, m.denominator) if name}
     if missing := needed - {measure.id for measure in counted}:
@@ -88,7 +93,7 @@ def make_table(
     for measure in wanted:
         if not measure.counted:
             table[measure.column_name] = _computed(table, measure, breakdown)
-        if not measure.additive:
+        if not measure.additive or (measure.kind == "stock" and "manad" in columns):
             table[measure.column_name] = refuse_sums(table[measure.column_name])
     shown = [c for m in wanted for c in (m.column_name, f"{m.column_name}_status") if c in table]
     return table[["niva"] * drilldown + columns + shown]

@@ -11,7 +11,10 @@ from sobstat.edition.plan import Edition
 from sobstat.errors import ReportError
 
 # Links may lead anywhere; what a page loads by itself may not.
-_LOADING = (("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"))
+_LOADING = (
+    ("script", "src"), ("link", "href"), ("img", "src"), ("img", "srcset"), ("iframe", "src"), ("object", "data"),
+    ("embed", "src"), ("source", "src"), ("source", "srcset"), ("video", "src"), ("audio", "src"),
+)  # fmt: skip
 
 
 def check_edition(build: Path, edition: Edition, site: Path) -> None:
@@ -44,17 +47,20 @@ def _page_faults(path: Path, build: Path, site: Path) -> list[str]:
     faults = []
     for tag, attribute in _LOADING:
         for element in page.find_all(tag, {attribute: True}):
-            if urlsplit(element[attribute]).scheme not in ("", "data"):
+            address = urlsplit(element[attribute])
+            if address.netloc or address.scheme not in ("", "data"):
                 faults.append(f"asks another server for {element[attribute]}")
-    if page.find("script", {"src": False, "type": False}):
+    if any(script.get("type") != "application/json" for script in page.find_all("script", {"src": False})):
         faults.append("holds inline code")
+    if page.find("style"):
+        faults.append("holds a style of its own, which could ask other servers")
     for folder in {str(Path.home()), str(build.resolve()), str(Path.cwd())} - {"/"}:
         if f"{folder}/" in text:
             faults.append("holds a path of this machine")
     ids = {element["id"] for element in page.find_all(id=True)}
     for element in page.find_all("a", href=True):
         target = urlsplit(element["href"])
-        if target.scheme:
+        if target.scheme or target.netloc:
             continue
         if not target.path:
             if target.fragment not in ids | {""}:

@@ -11,11 +11,12 @@ from sobstat.errors import SobstatError
 from sobstat.months import FIRST_MONTH, Month, Period
 from sobstat.regions import REGIONS, Region, parse_region
 
-DEFAULT_PARAMS = Path("params/edition.yml")
-
 
 def _slugs(names: list[str]) -> list[str]:
-    return [parse_region(name).slug for name in names]
+    try:
+        return [parse_region(name).slug for name in names]
+    except SobstatError as error:
+        raise ValueError(str(error).rstrip(".")) from error
 
 
 class NotebookParams(BaseModel):
@@ -97,15 +98,18 @@ def period_of(month: Month, months: int) -> Period:
 def plan_pages(params: EditionParams, only: list[Region]) -> tuple[Page, ...]:
     """The edition's pages, for `only` those regions if any are given.
 
-    Raises SobstatError for a region that the params file leaves out.
+    Raises SobstatError for a region that the params file leaves out, or if no page is left.
     """
     regions = [parse_region(slug) for slug in params.regions]
     if outside := [region.slug for region in only if region not in regions]:
         raise SobstatError(f"The params file holds no region {', '.join(outside)}: add it there.")
-    return tuple(
+    pages = tuple(
         Page(name, notebook.title, region)
         for region in regions
         if not only or region in only
         for name, notebook in params.notebooks.items()
         if notebook.regions is None or region.slug in notebook.regions
     )
+    if not pages:
+        raise SobstatError("There is nothing to publish: the params file names no notebook for these regions.")
+    return pages

@@ -117,24 +117,27 @@ def _execute(job: Job) -> nbformat.NotebookNode:
     os.environ.pop(KEY_VARIABLE, None)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    notebook = papermill.execute_notebook(
-        str(job.notebook),
-        None,
-        parameters={
-            "region": job.page.region.slug,
-            "from_month": str(job.edition.period.first),
-            "to_month": str(job.edition.period.last),
-            "warehouse": str(job.warehouse),
-            "min_antal": job.edition.min_antal,
-        },
-        cwd=str(job.notebook.parent),
-        kernel_name="python3",
-        progress_bar=False,
-        log_output=False,
-        execution_timeout=CELL_TIMEOUT_SECONDS,
-        kernel_manager_class=LocalKernelManager,
-        shutdown_kernel="immediate",
-    )
+    # The kernel is killed when it is done: its temporary files go with this folder.
+    with tempfile.TemporaryDirectory(prefix="sobstat-") as temporary:
+        os.environ["TMPDIR"] = temporary
+        notebook = papermill.execute_notebook(
+            str(job.notebook),
+            None,
+            parameters={
+                "region": job.page.region.slug,
+                "from_month": str(job.edition.period.first),
+                "to_month": str(job.edition.period.last),
+                "warehouse": str(job.warehouse),
+                "min_antal": job.edition.min_antal,
+            },
+            cwd=str(job.notebook.parent),
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+            execution_timeout=CELL_TIMEOUT_SECONDS,
+            kernel_manager_class=LocalKernelManager,
+            shutdown_kernel="immediate",
+        )
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code" and cell.metadata.papermill.status != "completed":
             raise ReportError(f"cell {number} was {cell.metadata.papermill.status}, not completed")
@@ -150,8 +153,12 @@ def _tables(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
                 table = json.loads(table) if isinstance(table, str) else table
                 shown[table["id"]] = table["csv"]
     expected = {report.id for report in reports().values() if report.notebook == job.page.notebook}
-    if shown.keys() != expected:
-        raise ReportError(f"it shows {', '.join(sorted(shown))}; reports.yml says {', '.join(sorted(expected))}")
+    if missing := expected - shown.keys():
+        raise ReportError(
+            f"it does not show {', '.join(sorted(missing))}, as reports.yml says: end a cell with report.figure(…)"
+        )
+    if unexpected := shown.keys() - expected:
+        raise ReportError(f"it shows {', '.join(sorted(unexpected))}, which reports.yml gives to another notebook")
     return shown
 
 

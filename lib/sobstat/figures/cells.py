@@ -9,7 +9,6 @@ from sobstat.disclosure import HIDDEN
 from sobstat.months import Month
 from sobstat.swedish import known, number
 
-HIDDEN_TEXT = "visas inte"
 # More groups than this do not go side by side.
 MAX_ACROSS = 13
 

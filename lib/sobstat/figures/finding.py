@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from sobstat.additive import allow_sums
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
 from sobstat.figures.cells import dimensions_of, label, measures_of
 from sobstat.months import Month
@@ -26,6 +27,10 @@ OWN_PHRASES = {
     ("kon", "Okänt"): "med okänt kön",
     ("aldersgrupp", "Okänd"): "med okänd ålder",
     ("lan", "Okänt län"): "i okänt län",
+    ("vardgivare", "Okänd vårdgivare"): "hos okänd vårdgivare",
+    ("vardenhet", "Okänd vårdenhet"): "på okänd vårdenhet",
+    ("process", "Okänt"): "inom okänd process",
+    ("moment", "Okänt"): "inom okänt moment",
     ("avslutningsorsak", "Okänt"): "med okänd orsak",
     ("avslutningsorsak", "Ej avslutat"): "utan avslut",
 }
@@ -90,8 +95,8 @@ def _largest(table: pd.DataFrame, by: list[Dimension], measure: Measure, when: s
     where = " och ".join(_phrase(row, by) for _, row in first.iterrows())
     each = " vardera" if len(first) == 2 else ""
     of = ""
-    if measure.additive:
-        total = int(values.sum())
+    if measure.additive and not each:
+        total = int(allow_sums(values).sum())
         of = f" av {whole(total)} ({percent(most / total)})"
     elif "andel" in table and known(first.iloc[0]["andel"]):
         of = f" ({percent(first.iloc[0]['andel'])})"
@@ -106,15 +111,16 @@ def _highest_and_lowest(table: pd.DataFrame, by: list[Dimension], rate: Measure)
     most, least = number(values.max(), rate), number(values.min(), rate)
     if most == least:
         return f"{rate.title}: {most} i alla grupper som visas."
-    return f"{rate.title} är högst {_phrase(high, by)} ({most}) och lägst {_phrase(low, by)} ({least})."
+    lowest = "lägst" if len(values) == len(table) else "lägst, bland de grupper som visas,"
+    return f"{rate.title} är högst {_phrase(high, by)} ({most}) och {lowest} {_phrase(low, by)} ({least})."
 
 
 def _moved(what: str, before: int, now: int, first: str = "", last: str = "") -> str:
     """`startade ökade från 10 i maj 2025 till 12 i juni 2025 (+20,0 %)`."""
-    verb = "ökade" if now > before else "minskade" if now < before else "var oförändrade"
-    share = f" ({change(before, now)})" if before and now != before else ""
+    verb = "ökade" if now > before else "minskade"
+    share = f" ({change(before, now)})" if before else ""
     if now == before:
-        return f"{what} {verb}, {whole(now)}"
+        return f"{what} var lika många{first}{' som' if last else ''}{last}, {whole(now)}"
     return f"{what} {verb} från {whole(before)}{first} till {whole(now)}{last}{share}"
 
 
@@ -144,7 +150,8 @@ def _over_time_by_group(table: pd.DataFrame, by: list[Dimension], measure: Measu
     first, last = table["manad"].iloc[0], table["manad"].iloc[-1]
     latest = table[table["manad"] == last]
     if measure.additive:
-        totals = table.groupby("manad", as_index=False)[[measure.column_name]].sum()
+        counts = table.assign(**{measure.column_name: allow_sums(table[measure.column_name])})
+        totals = counts.groupby("manad", as_index=False)[[measure.column_name]].sum()
         if len(totals) == 1:
             return _largest(latest, groups, measure, _in_month(latest))
         return f"{_over_time(totals, [measure])} {_largest(latest, groups, measure, _in_month(latest))}"
