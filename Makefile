@@ -18,8 +18,8 @@ report: $(READY) ## from a fresh machine to a published edition (synthetic data 
 	@$(BIN)/sobstat publish --warehouse $(WAREHOUSE) $(if $(MONTH),--month $(MONTH)) $(if $(REGION),--region "$(REGION)")
 
 test: $(READY) ## from a fresh machine to passed tests: lint, format, everything CI runs
-	$(BIN)/ruff check lib tests
-	$(BIN)/ruff format --check lib tests
+	$(BIN)/ruff check lib tests notebooks
+	$(BIN)/ruff format --check lib tests notebooks
 	$(BIN)/python -m pytest
 
 lab: $(READY) $(WAREHOUSE) ## JupyterLab on the notebooks, warehouse attached
