@@ -34,6 +34,7 @@ def test_every_region_is_found_by_slug_name_and_code(region):
         ("Region Västernorrland", "vasternorrland"),
         ("Västra Götalandsregionen", "vastra-gotaland"),
         ("Region Jämtland Härjedalen", "jamtland"),
+        ("Region Sörmland", "sodermanland"),
         (" 09 ", "gotland"),
         ("Västmanland", "vastmanland"),
         ("RIKET", "riket"),

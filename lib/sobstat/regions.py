@@ -59,10 +59,11 @@ def _spellings(region: Region) -> list[str]:
 
 
 _BY_SPELLING = {spelling: region for region in REGIONS for spelling in _spellings(region)}
-# Two regions call themselves otherwise.
+# Three regions call themselves otherwise.
 _BY_SPELLING |= {
     "region jämtland härjedalen": _BY_SPELLING["jamtland"],
     "västra götalandsregionen": _BY_SPELLING["vastra-gotaland"],
+    **dict.fromkeys(["sörmland", "sörmlands län", "region sörmland"], _BY_SPELLING["sodermanland"]),
 }
 
 
