@@ -88,6 +88,12 @@ def test_hidden_values_are_empty_with_a_status(folder):
 KON = ["Kvinna", "Man", "Okänt"]
 
 
+def test_months_that_are_not_loaded_are_told_from_empty_ones(folder):
+    done = sobstat("table", "per-manad", "--from", "2025-12", "--to", "2026-01", "--format", "csv", cwd=folder)
+    assert "last transaction in data/sobstat.duckdb is of 2025-11-02" in done.stderr.decode()
+    assert done.stdout.decode().splitlines()[1:] == ["2025-12,0,0,0", "2026-01,0,0,0"]
+
+
 def test_quiet_says_nothing(folder):
     done = sobstat("load", EXAMPLE, "--quiet", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

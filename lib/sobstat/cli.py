@@ -171,6 +171,8 @@ def table(
         raise SobstatError(f"There is no format {format!r}: choose among {', '.join(FORMATS)}.")
     find_report(report_id)
     report = open_report(region, from_, to, warehouse, min_antal)
+    if report.last_day is None or report.last_day < report.period.last.first_day:
+        _say(f"The last transaction in {warehouse} is of {report.last_day}: months after it are counted as empty.")
     sys.stdout.buffer.write(FORMATS[format](report.table(report_id)).encode("utf-8"))
     report.close()
 

@@ -9,6 +9,7 @@ Both return pandas DataFrames in which small counts of residents are hidden alre
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -63,6 +64,11 @@ class RegionReport:
     def synthetic(self) -> bool:
         """Whether the figures rest on made-up data (`sobstat demo` marks every transaction)."""
         return self.con.execute(SYNTHETIC).fetchall()[0][0]
+
+    @cached_property
+    def last_day(self) -> date | None:
+        """The Stockholm date of the warehouse's last transaction; None if it holds none."""
+        return self.con.execute("SELECT max(dag) FROM lager.transaktion").fetchall()[0][0]
 
     @cached_property
     def population_date(self) -> str | None:
