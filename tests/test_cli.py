@@ -94,6 +94,16 @@ def test_months_that_are_not_loaded_are_told_from_empty_ones(folder):
     assert done.stdout.decode().splitlines()[1:] == ["2025-12,0,0,0", "2026-01,0,0,0"]
 
 
+def test_a_damaged_warehouse_is_told_from_a_busy_one(folder, tmp_path):
+    whole = (folder / "data" / "sobstat.duckdb").read_bytes()
+    (tmp_path / "w.duckdb").write_bytes(whole[: len(whole) // 2])
+    done = sobstat("table", "per-lan", *PERIOD, "--warehouse", tmp_path / "w.duckdb")
+    error = done.stderr.decode()
+    assert done.returncode == 2
+    assert "damaged" in error or "not a warehouse" in error
+    assert "Traceback" not in error
+
+
 def test_quiet_says_nothing(folder):
     done = sobstat("load", EXAMPLE, "--quiet", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -119,6 +119,7 @@ BAD_ROWS = {
     "infinite time": ({"tidpunkt": "infinity"}, "tidpunkt is not a time"),
     "future": ({"tidpunkt": "2026-06-01T00:00:01Z"}, "tidpunkt is in the future"),
     "age in words": ({"alder": "fyrtio"}, "alder is not a number"),
+    "age with an underscore": ({"alder": "3_4"}, "alder is not a number"),
     "infinite age": ({"alder": "inf"}, "alder is not a number"),
     "too many fields": ({"kon": "Man,Man"}, "14 fields, the header has 13"),
     "two faults": ({"status": "", "alder": "x"}, "status is missing; alder is not a number"),
@@ -157,6 +158,8 @@ KEPT = {
     "age 120": ("alder", "120", 120),
     "age with decimals": ("alder", "40.0", 40),
     "blank moment": ("moment", "  ", None),
+    "wide space around an HSA-id": ("vardgivare_id", "\u2003SE01-A\u3000", "SE01-A"),
+    "wide space for a person": ("vardtagare", "\u2003", None),
     "no-break space for a person": ("vardtagare", "\u00a0", None),
     "NA": ("arende_id", "NA", "NA"),
     "null": ("process", "null", "null"),
@@ -239,6 +242,34 @@ def test_typed_parquet_is_read_as_its_text(tmp_path, warehouse):
     found = query(warehouse, "SELECT tidpunkt, dag, alder FROM transaktion ORDER BY transaktion_id")
     time = datetime(2025, 10, 1, 8)
     assert found == [(time, time.date(), 40), (time, time.date(), None)]
+
+
+def test_ids_that_pandas_made_floating_point_are_the_same_ids(tmp_path, warehouse):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with duckdb.connect() as con:
+        con.execute(
+            "COPY (SELECT 17.0::DOUBLE AS arende_id, 7.0::DOUBLE AS behandlare_id) "
+            f"TO '{folder}/behandlare-1.parquet' (FORMAT parquet)"
+        )
+    (folder / "behandlare-2.csv").write_text("arende_id,behandlare_id\n17,7\n", encoding="utf-8")
+    assert load_extract(folder, warehouse, now=NOW).total.repeats == 1
+    assert query(warehouse, "SELECT arende_id FROM behandlare") == [("17",)]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("nowhere")], ids=["folder", "dead link"])
+def test_a_source_that_is_no_file_is_not_passed_over(tmp_path, warehouse, make):
+    folder = arenden(tmp_path / "in", ROW)
+    make(folder / "arenden-2.parquet")
+    with pytest.raises(SobstatError, match=r"arenden-2\.parquet is not a file"):
+        load_extract(folder, warehouse, now=NOW)
+
+
+def test_a_loosened_warehouse_is_tightened(warehouse):
+    load_extract(EXAMPLE, warehouse, now=NOW)
+    warehouse.chmod(0o666)
+    load_extract(EXAMPLE, warehouse, now=NOW)
+    assert stat.S_IMODE(warehouse.stat().st_mode) == 0o600
 
 
 def test_a_parquet_column_that_is_no_value_is_refused(tmp_path, warehouse):

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -54,6 +55,9 @@ def _run(arguments: list[str]) -> int:
     except ReportError as error:
         _say_wrong(str(error))
         return 1
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        _say_wrong(f"The warehouse cannot be read or written; it may be damaged, or the disk full. ({reason})")
     except OSError as error:
         _say_wrong(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
     except KeyboardInterrupt:

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from sobstat.regions import LAN
 
-# Without the white space around it: ASCII's, and the no-break space of pasted text.
-_STRIPPED = "trim({x}, ' \t\n\r\f\v\u00a0')"
+# Without the white space around it, of every kind.
+_WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_STRIPPED = f"trim({{x}}, '{_WHITE_SPACE}')"
 # ISO 8601 calendar dates and times, with or without seconds, fraction and offset.
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
 
@@ -37,7 +38,8 @@ class ColumnType:
 
 _GIVEN = f"{_STRIPPED} <> ''"
 _TEXT = f"CASE WHEN {_GIVEN} THEN {{x}} END"
-_NUMBER = "try_cast({x} AS DOUBLE)"
+# DuckDB would read 3_4 as 34.
+_NUMBER = "try_cast(replace({x}, '_', '?') AS DOUBLE)"
 _COUNTIES = ", ".join(f"'{lan.lan_kod}'" for lan in LAN)
 COLUMN_TYPES = {
     "text": ColumnType("text", _TEXT),

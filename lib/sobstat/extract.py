@@ -42,7 +42,7 @@ class FileFault(Exception):
 def find_files(folder: Path) -> list[ExtractFile]:
     """The extract's files, sorted by name, hashed.
 
-    Raises SobstatError if the folder does not exist or holds no file of any source.
+    Raises SobstatError if the folder does not exist, holds no file of any source, or one that is no file.
     """
     if not folder.is_dir():
         raise SobstatError(
@@ -51,7 +51,9 @@ def find_files(folder: Path) -> list[ExtractFile]:
     found = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         source = next((s for s in sources().values() if path.name.startswith(s.name)), None)
-        if source and path.name.endswith(SUFFIXES) and path.is_file():
+        if source and path.name.endswith(SUFFIXES):
+            if not path.is_file():
+                raise SobstatError(f"{path} is not a file that can be read (a folder, or a link that leads nowhere).")
             found.append((source, path))
     if not found:
         names = ", ".join(f"{name}*" for name in sources())
@@ -119,9 +121,10 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
     for name in file.source.columns:
         if "(" in types[name].removeprefix("DECIMAL(") or types[name].endswith("]") or types[name] == "BLOB":
             raise FileFault(f"column {name} holds {types[name]}; expected text, a number or a time.")
-    # pandas writes a missing number as NaN where the column is floating point.
+    # pandas writes whole numbers as floating point, with NaN, where one is missing.
     as_text = [
-        f'CASE WHEN NOT isnan("{name}") THEN CAST("{name}" AS VARCHAR) END'
+        f'''CASE WHEN isnan("{name}") THEN NULL WHEN "{name}" = CAST(try_cast("{name}" AS BIGINT) AS DOUBLE)
+            THEN CAST(CAST("{name}" AS BIGINT) AS VARCHAR) ELSE CAST("{name}" AS VARCHAR) END'''
         if types[name] in ("DOUBLE", "FLOAT")
         else f'CAST("{name}" AS VARCHAR)'
         for name in file.source.columns

@@ -113,6 +113,7 @@ def load_extract(
         refuse_too_many_set_aside(con, max_set_aside)
 
         attach(con, warehouse, write=True)
+        warehouse.chmod(0o600)
         con.begin()
         _prepare(con, warehouse, fingerprint(key))
         result = LoadResult()

@@ -32,6 +32,7 @@ SOURCES = {
 # What the load notes, in words for readers. A row may have several reasons, `; ` between them.
 WORDING = {
     r"(\w+) is missing": r"\1 saknas",
+    r"(\w+) is missing or unknown": r"\1 saknas eller är okänt",
     r"(\w+) is in the future": r"\1 ligger i framtiden",
     r"(\w+) is not a number": r"\1 är inte ett tal",
     r"(\w+) is not a whole number of 0 or more": r"\1 är inte ett heltal från 0 och uppåt",

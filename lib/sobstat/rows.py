@@ -46,7 +46,7 @@ def check_rows(con: duckdb.DuckDBPyConnection, source: Source, now: datetime) ->
         if kind.fault:
             wrong.append((kind.fault[0].format(x=f"ra_{name}", v=held), kind.fault[1]))
         if column.required:
-            wrong.append((f"{held} IS NULL", "is missing"))
+            wrong.append((f"{held} IS NULL", "is missing or unknown" if column.type == "kon" else "is missing"))
         if column.type == "time":
             wrong.append((f"{held} > $now", "is in the future"))
         if wrong:

@@ -116,7 +116,7 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
     try:
         con.execute(f"ATTACH '{quoted}' AS lager ({'READ_WRITE' if write else 'READ_ONLY'})")
     except duckdb.Error as error:
-        if "lock" in str(error):
+        if "Could not set lock" in str(error):
             raise SobstatError(f"The warehouse {warehouse} is in use by another process: try again later.") from error
         raise SobstatError(f"{warehouse} is not a warehouse made by `sobstat load`.") from error
     version = schema_version(con)
