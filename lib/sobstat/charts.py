@@ -15,12 +15,11 @@ from importlib.resources import files
 
 import altair as alt
 import pandas as pd
-import vl_convert
 
 from sobstat.additive import allow_sums
 from sobstat.declarations import dimensions, measures
 from sobstat.disclosure import HIDDEN
-from sobstat.swedish import whole
+from sobstat.swedish import vega_locale, whole
 
 # The same thing has the same colour on every chart; each stands out from white by at least 4.5:1.
 COLOURS = {
@@ -65,7 +64,7 @@ def theme() -> alt.theme.ThemeConfig:
         "background": "transparent",
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": {
-            "locale": _locale(),
+            "locale": vega_locale(),
             "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
             "aria": False,  # the figure speaks for its chart, in Swedish
             "view": {
@@ -93,13 +92,6 @@ def theme() -> alt.theme.ThemeConfig:
             "point": {"size": 50, "filled": True},
         },
     }
-
-
-def _locale() -> dict:
-    """Numbers as `45,6 %`, names of days and months in lower case."""
-    number, time = vl_convert.get_format_locale("sv-SE"), vl_convert.get_time_format_locale("sv-SE")
-    names = {key: [name.lower() for name in time[key]] for key in ("days", "shortDays", "months", "shortMonths")}
-    return {"number": number | {"percent": "\N{NO-BREAK SPACE}%"}, "time": time | names}
 
 
 def unpivot(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -36,6 +36,7 @@ flags: set[str] = set()
 Warehouse = Annotated[Path, typer.Option(help="The warehouse file.", show_default=True)]
 Params = Annotated[Path, typer.Option(help="What the edition contains.", show_default=True)]
 MONTH = "YYYY-MM"
+PARAMS = Path("params/edition.yml")
 
 
 def main() -> None:
@@ -187,7 +188,7 @@ def publish(
         str | None,
         typer.Option(help="The edition's month; default the latest that is loaded.", metavar=MONTH),
     ] = None,
-    params: Params = Path("params/edition.yml"),
+    params: Params = PARAMS,
     region: Annotated[list[str] | None, typer.Option(help="Only this region; may be repeated.")] = None,
     site: Annotated[Path, typer.Option(help="The site's folder.")] = Path("output/site"),
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
@@ -214,7 +215,7 @@ def rerun(
     notebook: Annotated[list[str] | None, typer.Option(help="Only this notebook; may be repeated.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("output/adhoc"),
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
-    params: Params = Path("params/edition.yml"),
+    params: Params = PARAMS,
 ) -> None:
     """Make an ad-hoc report for a region and any period, outside the publication."""
     from sobstat.edition import publish as edition

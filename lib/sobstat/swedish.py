@@ -1,6 +1,7 @@
 """Numbers as Swedish readers write them: `12 345`, `45,6 %`, `−3`."""
 
 import pandas as pd
+import vl_convert
 
 from sobstat.declarations import Measure
 
@@ -48,3 +49,10 @@ def enumerate_words(words: list[str]) -> str:
 def known(value) -> bool:
     """Whether a cell holds a value, that is neither hidden nor undefined."""
     return not pd.isna(value)
+
+
+def vega_locale() -> dict:
+    """The same for charts, as Vega's `number` and `time` locale: days and months in lower case."""
+    number, time = vl_convert.get_format_locale("sv-SE"), vl_convert.get_time_format_locale("sv-SE")
+    names = {key: [name.lower() for name in time[key]] for key in ("days", "shortDays", "months", "shortMonths")}
+    return {"number": number | {"percent": f"{NO_BREAK}%"}, "time": time | names}

@@ -13,22 +13,16 @@ from pathlib import Path
 
 import vl_convert
 
+from sobstat.swedish import vega_locale
+
 STYLE, SCRIPT, VEGA = "sobstat.css", "sobstat.js", "vega.js"
-
-
-def swedish_locales() -> dict:
-    """Vega's number and date formats in Swedish, with month and day names in lower case."""
-    time = {
-        key: [name.lower() for name in names] if isinstance(names, list) else names
-        for key, names in vl_convert.get_time_format_locale("sv-SE").items()
-    }
-    return {"formatLocale": vl_convert.get_format_locale("sv-SE"), "timeFormatLocale": time}
 
 
 @cache
 def vega_bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one classic script, which only says `sobstatVega = {embed, …}`."""
-    locales = json.dumps(swedish_locales(), ensure_ascii=False)
+    locale = vega_locale()
+    locales = json.dumps({"formatLocale": locale["number"], "timeFormatLocale": locale["time"]}, ensure_ascii=False)
     bundle = vl_convert.javascript_bundle(f"window.sobstatVega = {{embed: vegaEmbed, ...{locales}}};")
     return f"(() => {{\n{bundle}\n}})();\n"
 

@@ -11,6 +11,7 @@ import vl_convert
 from markupsafe import Markup
 
 from sobstat.errors import SobstatError
+from sobstat.swedish import vega_locale
 
 # Drawn, but of no use to a reader: empty paths, invisible labels, classes and roles.
 _NOTHING = re.compile(
@@ -51,11 +52,8 @@ def draw(spec: dict, name: str, text: str) -> Markup:
 
     vl-convert numbers its ids on from chart to chart; here they are numbered anew.
     """
-    svg = vl_convert.vegalite_to_svg(
-        spec,
-        format_locale=vl_convert.get_format_locale("sv-SE"),
-        time_format_locale=vl_convert.get_time_format_locale("sv-SE"),
-    )
+    locale = vega_locale()
+    svg = vl_convert.vegalite_to_svg(spec, format_locale=locale["number"], time_format_locale=locale["time"])
     for number, own in enumerate(re.findall(r'<(?:clipPath|linearGradient|radialGradient) id="([^"]*)"', svg), 1):
         svg = svg.replace(f' id="{own}"', f' id="{name}-del{number}"').replace(
             f'="url(#{own})"', f'="url(#{name}-del{number})"'
