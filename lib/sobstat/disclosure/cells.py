@@ -166,6 +166,8 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
         thresholds=np.array([thresholds.of(measures()[name]) for name, _ in cells.number], dtype=float),
         published=np.array(cells.published, dtype=bool),
         known_zero=_spread(zero & (counts == 0), held),
+        # A small count is less of a loss than a large one, and a detail less than a total.
+        costs=(1 + np.log1p(counts) / 5) * np.array([0.9 ** len(key) for _, key in cells.number]),
         rows=matrix,
         exact=np.array([exact for _, _, exact in held], dtype=bool),
     )
@@ -181,7 +183,9 @@ def _breakdowns(here: dict[Key, int]) -> list[tuple[list[Key], list[Key], frozen
     return [(by_breakdown[a], by_breakdown[b], b - a) for a, b in nearest]
 
 
-def _parts(here: dict[Key, int], coarse: list[Key], fine: list[Key], added: frozenset[str]) -> dict[int | None, list[int]]:
+def _parts(
+    here: dict[Key, int], coarse: list[Key], fine: list[Key], added: frozenset[str]
+) -> dict[int | None, list[int]]:
     """The parts of each whole, by number; under None those whose whole no table lists.
 
     A stock's drill-down is of the last month only: it has no parts of other months.

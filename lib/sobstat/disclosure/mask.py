@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,10 +80,8 @@ def choose_mask(
     except FileNotFoundError:
         pass
     mask = _make(warehouse, period, thresholds, progress)
-    try:
+    with suppress(OSError):  # beside a warehouse on a read-only disk the mask is made anew each time
         _keep(mask, file, state)
-    except OSError:  # a warehouse on a read-only disk: the mask is made anew each time
-        pass
     return mask
 
 

@@ -71,4 +71,3 @@ def _parameters(edition: Edition) -> dict:
             {"notebook": page.notebook, "title": page.title, "region": page.region.slug} for page in edition.pages
         ],
     }
-
