@@ -1,0 +1,211 @@
+"""How the counts of an edition hang together: a system of rows about the hidden ones.
+
+Counts of the same measure, of a group and of its parts by another dimension (or several, where no table has fewer):
+
+    adds        the group is the sum of its parts: flows and stocks
+    placed      the same: vårdtagare by kön and age, where each person stands in one part
+    overlaps    a person can stand in several parts: each part is at most the group, the group at most the sum
+
+A group that a table with its dimensions leaves out is empty; so is what it consists of. Where vårdtagare of one kön
+(and age) are compared over months or län, they overlap *as a rule*: the recorded kön of a few persons changes from one
+event to the next. Such rows are taken for true unless the published numbers contradict them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from sobstat.declarations import Measure, dimensions, measures
+from sobstat.outsider.counts import Cell, Counts, describe, names_of, within
+from sobstat.outsider.intervals import ContradictionError, System, contradicted
+from sobstat.outsider.reading import Group, Table
+
+INFINITE = float("inf")
+# Persons counted in the group of their latest event: each stands in one group of kön and age.
+PLACED = "vardtagare"
+PERSONAL = frozenset(name for name, dimension in dimensions().items() if dimension.person)
+# A person is counted in the first for an event that is counted in the others. As long as those may be hidden, too:
+# where they are shown, that few starts mean few residents is the source's own choice.
+AT_MOST = {
+    "invanare": [("vardtagare",), ("startade",)],
+    "vardtagare": [("invanare", "avslutade"), ("startade", "avslutade")],
+}
+Step = tuple[frozenset[str], frozenset[str]]  # the dimensions of a group, and of its parts
+
+
+class Knowledge:
+    """The system of the hidden counts of an edition.
+
+    `number` is each hidden cell's number in `system`. What no file holds but ties others together, such as all
+    vårdtagare of a month, or those of a län without a page, has a number too. `empty` are the hidden cells that the
+    files tell to be 0 by leaving groups out. `faults` names published counts that contradict each other.
+    """
+
+    def __init__(self, tables: list[Table], counts: Counts, threshold: Mapping[str, int]):
+        self.counts = counts
+        self.faults: list[str] = []
+        self.system = System()
+        self.number = {cell: self.system.unknown() for cell in counts.hidden if cell not in counts.shown}
+        self.empty: set[Cell] = set()
+        self._guessed: set[Cell] = set()
+        self._doubtful: list[int] = []
+        national = [row.group for table in tables if table.region == "riket" for row in table.rows]
+        self._lan = sorted({value for group in national for name, value in group if name == "lan"})
+        for name in sorted(counts.names, key=lambda name: name != PLACED):
+            self._connect(measures()[name])
+            if name == PLACED:
+                self._give_up_contradicted()
+        self._connect_measures(threshold)
+        for table in tables:
+            for measure in table.measures:
+                if not measure.counted:
+                    self._connect_computed(table, measure)
+
+    def _connect(self, measure: Measure) -> None:
+        groups = self.counts.groups[measure.id]
+        if measure.id == PLACED:
+            for names in list(groups):
+                for whole, lists in list(self.counts.wholes(PLACED, names).items()):
+                    unplaced = {within(group, names - PERSONAL) for listed in lists for group in listed}
+                    self._imagine(PLACED, names - PERSONAL, whole, unplaced)
+        steps = [
+            (whole, part)
+            for whole in groups
+            for part in groups
+            if whole < part and not any(whole < between < part for between in groups)
+        ]
+        for whole, part in steps:
+            if part - whole == {"lan"}:
+                self._imagine_other_lan(measure, whole, part)
+        self._find_empty(measure, steps)
+        for step in steps:
+            self._split(measure, step)
+
+    def _imagine(self, name: str, names: frozenset[str], whole: Group, groups: set[Group]) -> None:
+        """Give counts that no file holds a number; they are all that `whole` is made up of."""
+        for group in groups:
+            if (name, group) not in self.counts.shown and (name, group) not in self.number:
+                self.number[name, group] = self.system.unknown()
+                self.counts.groups[name][names][group] = None
+        self.counts.lists_all(name, names, whole, groups)
+
+    def _imagine_other_lan(self, measure: Measure, whole: frozenset[str], part: frozenset[str]) -> None:
+        """The parts in län, and Okänt län, that have no page of their own."""
+        for lan in self._lan:
+            inside = {group | {("lan", lan)} for group in self.counts.groups[measure.id][whole]}
+            missing = {group for group in inside if not any(self.counts.lists(measure.id, part, group))}
+            self._guessed |= {(measure.id, group) for group in missing}
+            if missing:
+                self._imagine(measure.id, part, frozenset([("lan", lan)]), missing)
+
+    def _sure(self, measure: Measure, step: Step) -> bool:
+        """Whether parts hang together with their groups beyond doubt."""
+        whole, part = step
+        return measure.id != PLACED or part - whole <= PERSONAL or not whole & PERSONAL
+
+    def _find_empty(self, measure: Measure, steps: list[Step]) -> None:
+        """Hidden cells that a table tells to be empty: it leaves out them, what they stand in, or all their parts."""
+        groups = self.counts.groups[measure.id]
+        for names in sorted(groups, key=len, reverse=True):
+            parts = [
+                (step, self._parts(measure, step)) for step in steps if step[0] == names and self._sure(measure, step)
+            ]
+            wider = [some for some in groups if some <= names and self._sure(measure, (some, names))]
+            for group in groups[names]:
+                cell = (measure.id, group)
+                if cell in self.number and (
+                    any(
+                        within(group, some) not in listed
+                        for some in wider
+                        for listed in self.counts.lists(measure.id, some, within(group, some))
+                    )
+                    or any(
+                        self._lists_all(measure, group, step) and self.empty.issuperset(of[group]) for step, of in parts
+                    )
+                ):
+                    self.empty.add(cell)
+                    self._row([(cell, 1.0)], 0, 0)
+
+    def _parts(self, measure: Measure, step: Step) -> dict[Group, list[Cell]]:
+        """The parts of each group, by a step's dimensions."""
+        whole, part = step
+        parts = defaultdict(list)
+        for group in self.counts.groups[measure.id][part]:
+            parts[within(group, whole)].append((measure.id, group))
+        return parts
+
+    def _split(self, measure: Measure, step: Step) -> None:
+        """The rows of every group with certain dimensions, and its parts by more."""
+        whole, part = step
+        adds = measure.additive or (measure.id == PLACED and part - whole <= PERSONAL)
+        parts = self._parts(measure, step)
+        for group in self.counts.groups[measure.id][whole]:
+            cell, cells = (measure.id, group), parts[group]
+            doubtful = not self._sure(measure, step) or bool(part & PERSONAL and self._guessed.intersection(cells))
+            difference = [(cell, -1.0), *((one, 1.0) for one in cells)]
+            complete = self._lists_all(measure, group, step)
+            if not adds:
+                for one in cells:
+                    self._row([(cell, 1.0), (one, -1.0)], 0, INFINITE, doubtful)
+            if adds or complete:
+                self._row(difference, 0 if complete else -INFINITE, 0 if adds else INFINITE, doubtful)
+
+    def _lists_all(self, measure: Measure, group: Group, step: Step) -> bool:
+        """Whether all parts of a group stand in some file, or in several that cover it län by län."""
+        whole, part = step
+        if any(True for _ in self.counts.lists(measure.id, part, group)):
+            return True
+        by_lan = [group | {("lan", lan)} for lan in self._lan if "lan" in part - whole]
+        return bool(by_lan) and all(any(True for _ in self.counts.lists(measure.id, part, one)) for one in by_lan)
+
+    def _row(self, terms: Iterable[tuple[Cell, float]], low: float, high: float, doubtful: bool = False) -> None:
+        """low <= the sum of coefficient * count <= high."""
+        unknown, known, about = [], 0.0, ""
+        for cell, coefficient in terms:
+            about = about or describe(cell)
+            if cell in self.counts.shown:
+                known += coefficient * self.counts.shown[cell]
+            else:
+                unknown.append((self.number[cell], coefficient))
+        try:
+            self.system.add(unknown, low - known, high - known)
+        except ContradictionError:
+            if not doubtful:
+                self.faults.append(f"{about} does not fit its parts, or what it is computed from")
+        else:
+            if doubtful and unknown:
+                self._doubtful.append(len(self.system.rows) - 1)
+
+    def _give_up_contradicted(self) -> None:
+        for row in contradicted(self.system, self._doubtful):
+            self.system.low[row], self.system.high[row] = -INFINITE, INFINITE
+
+    def _connect_measures(self, threshold: Mapping[str, int]) -> None:
+        """Residents are at most what they are counted for."""
+        for lesser, choices in AT_MOST.items():
+            for greater in choices:
+                if not all(threshold.get(name, 0) for name in (lesser, *greater)):
+                    continue
+                for names, groups in self.counts.groups[lesser].items():
+                    for group in groups if not names & PERSONAL else ():
+                        others = [(name, group) for name in greater]
+                        if all(cell in self.number or cell in self.counts.shown for cell in others):
+                            terms = [((lesser, group), -1.0), *((cell, 1.0) for cell in others)]
+                            self._row(terms, 0, INFINITE)
+
+    def _connect_computed(self, table: Table, measure: Measure) -> None:
+        """What a rounded ratio or share tells about the hidden counts that it is computed from."""
+        numerator, denominator = measures()[measure.numerator], measures().get(measure.denominator or "")
+        parts = [part for part in (numerator, denominator) if part]
+        hides = [row for row in table.rows if any(row.hidden(part.column_name) for part in parts)]
+        for row in table.rows if denominator is None and hides else hides:
+            value = row.number(measure.column_name)
+            if value is None:
+                continue
+            decimals = len(row.shown[measure.column_name].partition(".")[2])
+            half = 0.5 * 10**-decimals + 1e-9
+            whole = [(row, denominator)] if denominator else [(other, numerator) for other in table.rows]
+            for least, low, high in ((value - half, 0, INFINITE), (value + half, -INFINITE, 0)):
+                terms = [(row, numerator, float(measure.scale)), *((other, part, -least) for other, part in whole)]
+                shown = sum(c * r.number(p.column_name) for r, p, c in terms if not r.hidden(p.column_name))
+                hidden = [(self.counts.cell(p.id, r.group), c) for r, p, c in terms if r.hidden(p.column_name)]
+                self._row(hidden, low - shown, high - shown)
