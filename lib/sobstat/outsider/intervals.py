@@ -89,6 +89,8 @@ def contradicted(system: System, doubtful: list[int]) -> list[int]:
 
     Raises ContradictionError if even the rows beyond doubt cannot hold.
     """
+    if not doubtful:
+        return []
     rows = list(system.rows)
     slack = {}
     for row in doubtful:

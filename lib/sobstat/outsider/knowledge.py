@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from sobstat.declarations import Measure, dimensions, measures
-from sobstat.outsider.counts import Cell, Counts, describe, names_of, within
+from sobstat.outsider.counts import Cell, Counts, describe, within
 from sobstat.outsider.intervals import ContradictionError, System, contradicted
 from sobstat.outsider.reading import Group, Table
 

@@ -6,18 +6,16 @@ group may stand in several tables and on several pages; on a län's page, everyt
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from sobstat.declarations import Measure, dimensions, measures
-from sobstat.disclosure import HIDDEN
 from sobstat.regions import parse_region
 
 Group = frozenset[tuple[str, str]]
-# The value columns that a row may have; `andel` is either of two measures, told apart by what they are parts of.
-VALUES = {measure.column_name for measure in measures().values()}
+HIDDEN = "dold"  # what a status column says of a hidden value
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Table:
     @cached_property
     def dimensions(self) -> list[str]:
         """The dimensions that it is broken down by, outermost first."""
-        return [name for name, dimension in dimensions().items() if dimension.columns[0] in self.columns]
+        return dimensions_of(self.columns)
 
     @cached_property
     def measures(self) -> list[Measure]:
@@ -82,14 +80,16 @@ def read_table(path: Path) -> Table:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         columns = tuple(reader.fieldnames or ())
-        about = [(name, dimension.columns[0]) for name, dimension in _by_position(columns)]
+        about = [(name, dimensions()[name].columns[0]) for name in dimensions_of(columns)]
         rows = tuple(Row(lan_of(region) | frozenset(_group(row, about)), row) for row in reader)
     return Table(region, path.stem, columns, rows)
 
 
-def _by_position(columns: tuple[str, ...]) -> list:
-    found = [(name, dimension) for name, dimension in dimensions().items() if dimension.columns[0] in columns]
-    return sorted(found, key=lambda item: columns.index(item[1].columns[0]))
+def dimensions_of(columns: Collection[str]) -> list[str]:
+    """The dimensions that identify a row with these columns, in the columns' order."""
+    order = list(columns)
+    found = [name for name, dimension in dimensions().items() if dimension.columns[0] in order]
+    return sorted(found, key=lambda name: order.index(dimensions()[name].columns[0]))
 
 
 def _group(row: Mapping[str, str], about: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
