@@ -103,7 +103,7 @@ def _table_faults(section: Tag, table: Table) -> list[str]:
         f"its table says otherwise than its file about {describe((measure.column_name, row.group))}"
         for (_, cells), (_, row) in zip(body, expected, strict=True)
         for cell, measure in zip(cells, table.measures, strict=True)
-        if not _same(cell, row, measure)
+        if not _same(cell, row, measure, table)
     ]
 
 
@@ -124,7 +124,7 @@ def _crossed_faults(head: list[str], body: list, table: Table) -> list[str]:
                 for name in headings
                 for group, cell in zip(shown, cells, strict=True)
                 if not (
-                    _same(cell, files[name, group], measure)
+                    _same(cell, files[name, group], measure, table)
                     if (name, group) in files
                     else _text(cell).endswith(UNDEFINED_TEXT)
                 )
@@ -145,13 +145,13 @@ def _label(row: Row, dimension: str) -> str:
     return " ".join(name.split())
 
 
-def _same(cell: Tag, row: Row, measure: Measure) -> bool:
+def _same(cell: Tag, row: Row, measure: Measure, table: Table) -> bool:
     """Whether a cell of a page says the same as the file: a number, that it is hidden, or undefined."""
     text, value = _text(cell), row.shown[measure.column_name]
-    if text == HIDDEN_TEXT:
-        return not value and (row.hidden(measure.column_name) or not measure.counted)
-    if text.endswith(UNDEFINED_TEXT):
-        return not value and not row.hidden(measure.column_name)
+    parts = [(row, measure.column_name)] if measure.counted else _parts(row, measure, table)
+    hidden = any(part.hidden(column) for part, column in parts)
+    if text == HIDDEN_TEXT or text.endswith(UNDEFINED_TEXT):
+        return not value and hidden == (text == HIDDEN_TEXT)
     written = text.replace(" ", "").replace(",", ".").replace("−", "-")
     if not value or not re.fullmatch(r"-?\d+(\.\d+)?%?", written):
         return False
