@@ -314,6 +314,17 @@ def test_where_starts_are_shown_few_of_them_do_not_count(tmp_path):
     assert broken(tmp_path, files) == []
 
 
+def test_no_start_means_no_resident_and_is_no_fault(tmp_path):
+    """What is known to be 0 tells about others: the shown whole is all in one part."""
+    files = {
+        "riket/per-moment": """niva,moment,startade,invanare,invanare_status
+            totalt,,44,40,
+            moment,KBT,44,?,?
+            moment,ACT,0,?,?"""
+    }
+    assert broken(tmp_path, files) == ["invanare (moment KBT)"]
+
+
 def test_a_group_that_a_table_leaves_out_is_known_to_be_empty_and_no_fault(tmp_path):
     files = {
         "gotland/vardtagare-per-kon": KON.format(30, 46),

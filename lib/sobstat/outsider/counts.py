@@ -32,8 +32,9 @@ def describe(cell: Cell) -> str:
 class Counts:
     """The counts of some measures that the files of an edition hold.
 
-    `shown` has each shown cell's value; `hidden` the files that hide a cell, also if another file shows it; `groups`
-    a measure's groups by their dimensions; `faults` what the files contradict each other in.
+    `shown` has each shown cell's value; `hidden` the files that hide a cell, also if another file shows it; `zero`
+    the hidden cells beside which a 0 is shown that they are at most; `groups` a measure's groups by their
+    dimensions; `faults` what the files contradict each other in.
     """
 
     def __init__(self, tables: Iterable[Table], names: Iterable[str], last_month: str):
@@ -41,6 +42,7 @@ class Counts:
         self.last_month = last_month
         self.shown: dict[Cell, float] = {}
         self.hidden: dict[Cell, list[str]] = defaultdict(list)
+        self.zero: set[Cell] = set()
         self.groups: dict[str, dict[frozenset[str], dict[Group, None]]] = defaultdict(lambda: defaultdict(dict))
         self.faults: list[str] = []
         self._lists: dict[tuple[str, frozenset[str]], dict[Group, list[set[Group]]]] = defaultdict(dict)
@@ -60,6 +62,8 @@ class Counts:
                 value = 0  # by its definition
             if value is None:
                 self.hidden[cell].append(table.name)
+                if any(row.number(other) == 0 for other in measure.at_most):
+                    self.zero.add(cell)
             elif self.shown.setdefault(cell, value) != value:
                 self.faults.append(f"{table.name} shows another {describe(cell)} than another file")
         whole = lan_of(table.region)

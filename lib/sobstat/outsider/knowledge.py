@@ -23,12 +23,8 @@ INFINITE = float("inf")
 # Persons counted in the group of their latest event: each stands in one group of kön and age.
 PLACED = "vardtagare"
 PERSONAL = frozenset(name for name, dimension in dimensions().items() if dimension.person)
-# A person is counted in the first for an event that is counted in the others. As long as those may be hidden, too:
-# where they are shown, that few starts mean few residents is the source's own choice.
-AT_MOST = {
-    "invanare": [("vardtagare",), ("startade",)],
-    "vardtagare": [("invanare", "avslutade"), ("startade", "avslutade")],
-}
+# A person is counted in the first for an event that is counted in one of the others.
+FOR_AN_EVENT = {"vardtagare": [("invanare", "avslutade"), ("startade", "avslutade")]}
 Step = tuple[frozenset[str], frozenset[str]]  # the dimensions of a group, and of its parts
 
 
@@ -37,7 +33,8 @@ class Knowledge:
 
     `number` is each hidden cell's number in `system`. What no file holds but ties others together, such as all
     vårdtagare of a month, or those of a län without a page, has a number too. `empty` are the hidden cells that the
-    files tell to be 0 by leaving groups out. `faults` names published counts that contradict each other.
+    files tell to be 0, by leaving groups out, or by a 0 of what they are at most. `faults` names published counts that
+    contradict each other.
     """
 
     def __init__(self, tables: list[Table], counts: Counts, threshold: Mapping[str, int]):
@@ -113,7 +110,8 @@ class Knowledge:
             for group in groups[names]:
                 cell = (measure.id, group)
                 if cell in self.number and (
-                    any(
+                    cell in self.counts.zero
+                    or any(
                         within(group, some) not in listed
                         for some in wider
                         for listed in self.counts.lists(measure.id, some, within(group, some))
@@ -180,17 +178,19 @@ class Knowledge:
             self.system.low[row], self.system.high[row] = -INFINITE, INFINITE
 
     def _connect_measures(self, threshold: Mapping[str, int]) -> None:
-        """Residents are at most what they are counted for."""
-        for lesser, choices in AT_MOST.items():
-            for greater in choices:
-                if not all(threshold.get(name, 0) for name in (lesser, *greater)):
+        """What residents are at most, by counts that may be hidden themselves.
+
+        Where counts of events are shown, that few of them mean few residents is the source's own choice.
+        """
+        for lesser in self.counts.names:
+            for greater in [*((name,) for name in measures()[lesser].at_most), *FOR_AN_EVENT.get(lesser, ())]:
+                if not all(threshold[name] for name in (lesser, *greater)):
                     continue
                 for names, groups in self.counts.groups[lesser].items():
                     for group in groups if not names & PERSONAL else ():
                         others = [(name, group) for name in greater]
                         if all(cell in self.number or cell in self.counts.shown for cell in others):
-                            terms = [((lesser, group), -1.0), *((cell, 1.0) for cell in others)]
-                            self._row(terms, 0, INFINITE)
+                            self._row([((lesser, group), -1.0), *((cell, 1.0) for cell in others)], 0, INFINITE)
 
     def _connect_computed(self, table: Table, measure: Measure) -> None:
         """What a rounded ratio or share tells about the hidden counts that it is computed from."""
