@@ -89,8 +89,6 @@ def contradicted(system: System, doubtful: list[int]) -> list[int]:
 
     Raises ContradictionError if even the rows beyond doubt cannot hold.
     """
-    if not doubtful:
-        return []
     rows = list(system.rows)
     slack = {}
     for row in doubtful:
@@ -215,6 +213,7 @@ class _Programme:
         self.highs = _Highs()
         self.highs.setOptionValue("output_flag", False)
         self.highs.setOptionValue("threads", 1)
+        self.highs.setOptionValue("simplex_strategy", 4)  # primal: only the objective changes
         self.highs.passModel(lp)
 
     def maximise(self, costs: np.ndarray) -> np.ndarray:

@@ -45,13 +45,18 @@ class Knowledge:
         self.empty: set[Cell] = set()
         self._guessed: set[Cell] = set()
         self._doubtful: list[int] = []
+        self._at_most: list[tuple[Cell, list[Cell]]] = []  # a cell, and what it is at most the sum of
         national = [row.group for table in tables if table.region == "riket" for row in table.rows]
         self._lan = sorted({value for group in national for name, value in group if name == "lan"})
         for name in sorted(counts.names, key=lambda name: name != PLACED):
             self._connect(measures()[name])
             if name == PLACED:
-                self._give_up_contradicted()
+                about_placed = len(self.system.rows)
         self._connect_measures(threshold)
+        for cell in self._find_empty():
+            self._row([(cell, 1.0)], 0, 0)
+        if self._doubtful:
+            self._give_up_contradicted(about_placed)
         for table in tables:
             for measure in table.measures:
                 if not measure.counted:
@@ -73,7 +78,6 @@ class Knowledge:
         for whole, part in steps:
             if part - whole == {"lan"}:
                 self._imagine_other_lan(measure, whole, part)
-        self._find_empty(measure, steps)
         for step in steps:
             self._split(measure, step)
 
@@ -99,30 +103,6 @@ class Knowledge:
         whole, part = step
         return measure.id != PLACED or part - whole <= PERSONAL or not whole & PERSONAL
 
-    def _find_empty(self, measure: Measure, steps: list[Step]) -> None:
-        """Hidden cells that a table tells to be empty: it leaves out them, what they stand in, or all their parts."""
-        groups = self.counts.groups[measure.id]
-        for names in sorted(groups, key=len, reverse=True):
-            parts = [
-                (step, self._parts(measure, step)) for step in steps if step[0] == names and self._sure(measure, step)
-            ]
-            wider = [some for some in groups if some <= names and self._sure(measure, (some, names))]
-            for group in groups[names]:
-                cell = (measure.id, group)
-                if cell in self.number and (
-                    cell in self.counts.zero
-                    or any(
-                        within(group, some) not in listed
-                        for some in wider
-                        for listed in self.counts.lists(measure.id, some, within(group, some))
-                    )
-                    or any(
-                        self._lists_all(measure, group, step) and self.empty.issuperset(of[group]) for step, of in parts
-                    )
-                ):
-                    self.empty.add(cell)
-                    self._row([(cell, 1.0)], 0, 0)
-
     def _parts(self, measure: Measure, step: Step) -> dict[Group, list[Cell]]:
         """The parts of each group, by a step's dimensions."""
         whole, part = step
@@ -135,16 +115,21 @@ class Knowledge:
         """The rows of every group with certain dimensions, and its parts by more."""
         whole, part = step
         adds = measure.additive or (measure.id == PLACED and part - whole <= PERSONAL)
-        parts = self._parts(measure, step)
+        parts = defaultdict(list)
+        for group in self.counts.groups[measure.id][part]:
+            parts[within(group, whole)].append((measure.id, group))
         for group in self.counts.groups[measure.id][whole]:
             cell, cells = (measure.id, group), parts[group]
-            doubtful = not self._sure(measure, step) or bool(part & PERSONAL and self._guessed.intersection(cells))
-            difference = [(cell, -1.0), *((one, 1.0) for one in cells)]
+            guessed = measure.id == PLACED and part & PERSONAL and self._guessed.intersection(cells)
+            doubtful = bool(guessed) or not self._sure(measure, step)
             complete = self._lists_all(measure, group, step)
+            if not doubtful:
+                self._at_most += [(one, [cell]) for one in cells] + [(cell, cells)] * complete
             if not adds:
                 for one in cells:
                     self._row([(cell, 1.0), (one, -1.0)], 0, INFINITE, doubtful)
             if adds or complete:
+                difference = [(cell, -1.0), *((one, 1.0) for one in cells)]
                 self._row(difference, 0 if complete else -INFINITE, 0 if adds else INFINITE, doubtful)
 
     def _lists_all(self, measure: Measure, group: Group, step: Step) -> bool:
@@ -173,8 +158,47 @@ class Knowledge:
             if doubtful and unknown:
                 self._doubtful.append(len(self.system.rows) - 1)
 
-    def _give_up_contradicted(self) -> None:
-        for row in contradicted(self.system, self._doubtful):
+    def _find_empty(self) -> set[Cell]:
+        """Cells that are known to be 0: those that are at most nothing, or at most what is known to be 0."""
+        empty = {cell for cell, value in self.counts.shown.items() if value == 0} | self.counts.zero | self._left_out()
+        waits = [len(greater) for _, greater in self._at_most]
+        bounds = defaultdict(list)
+        for number, (_, greater) in enumerate(self._at_most):
+            for cell in greater:
+                bounds[cell].append(number)
+        empty |= {lesser for lesser, greater in self._at_most if not greater}
+        found = list(empty)
+        while found:
+            for number in bounds[found.pop()]:
+                waits[number] -= 1
+                lesser, _ = self._at_most[number]
+                if not waits[number] and lesser not in empty:
+                    empty.add(lesser)
+                    found.append(lesser)
+        self.empty = empty & self.number.keys()
+        return self.empty
+
+    def _left_out(self) -> set[Cell]:
+        """Hidden cells that another table with the same dimensions, or fewer, leaves out."""
+        found = set()
+        for name, groups in self.counts.groups.items():
+            for names in groups:
+                wider = [some for some in groups if some <= names and self._sure(measures()[name], (some, names))]
+                for group in groups[names]:
+                    if (name, group) in self.counts.hidden and any(
+                        within(group, some) not in listed
+                        for some in wider
+                        for listed in self.counts.lists(name, some, within(group, some))
+                    ):
+                        found.add((name, group))
+        return found
+
+    def _give_up_contradicted(self, about_placed: int) -> None:
+        """Let go of doubtful rows that the shown counts contradict; the first `about_placed` rows are about them."""
+        zeros = [[(self.number[cell], 1.0)] for cell in self.empty if cell[0] == PLACED]
+        bounds = [0.0] * len(zeros)
+        rows, low, high = (part[:about_placed] for part in (self.system.rows, self.system.low, self.system.high))
+        for row in contradicted(System(self.system.size, rows + zeros, low + bounds, high + bounds), self._doubtful):
             self.system.low[row], self.system.high[row] = -INFINITE, INFINITE
 
     def _connect_measures(self, threshold: Mapping[str, int]) -> None:
@@ -191,6 +215,7 @@ class Knowledge:
                         others = [(name, group) for name in greater]
                         if all(cell in self.number or cell in self.counts.shown for cell in others):
                             self._row([((lesser, group), -1.0), *((cell, 1.0) for cell in others)], 0, INFINITE)
+                            self._at_most.append(((lesser, group), others))
 
     def _connect_computed(self, table: Table, measure: Measure) -> None:
         """What a rounded ratio or share tells about the hidden counts that it is computed from."""
