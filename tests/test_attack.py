@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sites import EDITION
 from sobstat.outsider.attack import attack
 from sobstat.outsider.intervals import ContradictionError, System, contradicted, intervals
 
@@ -363,6 +364,13 @@ def test_no_value_or_bound_is_told(tmp_path):
         "gotland/data/vardtagare-per-kon.csv hides vardtagare (kon Kvinna, lan 09), "
         "but the edition's other figures leave too little doubt"
     )
+
+
+def test_an_edition_as_it_is_made_protects_every_hidden_count(site):
+    found = attack(site / str(EDITION.month), PARAMETERS)
+    assert found.faults == []
+    assert found.hidden > found.cells / 2
+    assert found.narrowest >= PARAMETERS["min_antal"]
 
 
 # ---------- The solver, against trying every possibility ----------

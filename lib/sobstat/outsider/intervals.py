@@ -78,8 +78,8 @@ def intervals(system: System, enough: list[float]) -> list[Interval]:
     """
     matrix = _Matrix(system.rows, system.low, system.high, system.size)
     search = _Search(*_bounds(matrix), np.array(enough, float))
-    for unknowns, lp in _parts(matrix, search):
-        search.explore(unknowns, _Programme(lp))
+    for unknowns, part in _parts(matrix, search):
+        search.explore(unknowns, _Programme(part, search.low[unknowns], search.high[unknowns]))
     ends = (search.low, search.high, search.low_seen, search.high_seen)
     return [Interval(*map(float, found)) for found in zip(*ends, strict=True)]
 
@@ -95,8 +95,9 @@ def contradicted(system: System, doubtful: list[int]) -> list[int]:
         slack[row] = (system.size + 2 * len(slack), system.size + 2 * len(slack) + 1)
         rows[row] = [*rows[row], (slack[row][0], 1.0), (slack[row][1], -1.0)]
     size = system.size + 2 * len(slack)
-    lp = _Matrix(rows, system.low, system.high, size).programme(np.zeros(size), np.full(size, MOST))
-    values = _Programme(lp).maximise(np.where(np.arange(size) < system.size, 0.0, -1.0))
+    programme = _Programme(_Matrix(rows, system.low, system.high, size), np.zeros(size), np.full(size, MOST))
+    gives_way = np.arange(system.size, size)
+    values = programme.push(gives_way, np.full(len(gives_way), -1.0), np.zeros(len(gives_way)))
     return [row for row, (more, less) in slack.items() if values[more] + values[less] > NEAR]
 
 
@@ -119,18 +120,6 @@ class _Matrix:
         """The least and the most that each entry can be."""
         low, high = self.value * low[self.column], self.value * high[self.column]
         return np.minimum(low, high), np.maximum(low, high)
-
-    def programme(self, low: np.ndarray, high: np.ndarray) -> highspy.HighsLp:
-        """A linear programme of the rows, for unknowns within bounds."""
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = self.size, len(self.low)
-        lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.zeros(self.size), low, high
-        lp.row_lower_, lp.row_upper_ = self.low, self.high
-        lp.sense_ = highspy.ObjSense.kMaximize
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.start_ = np.searchsorted(self.row, np.arange(len(self.low) + 1)).astype(np.int32)
-        lp.a_matrix_.index_, lp.a_matrix_.value_ = self.column, self.value
-        return lp
 
 
 def _bounds(m: _Matrix) -> tuple[np.ndarray, np.ndarray]:
@@ -177,56 +166,88 @@ class _Search:
     def explore(self, unknowns: np.ndarray, programme: "_Programme") -> None:
         """See what values the unknowns of a programme take."""
 
-        def push(some: np.ndarray, costs: np.ndarray) -> None:
-            every = np.zeros(len(unknowns))
-            every[np.searchsorted(unknowns, some)] = costs
+        def push(some: np.ndarray, costs: np.ndarray, goals: np.ndarray) -> None:
+            at = np.searchsorted(unknowns, some)
+            values = programme.push(at, costs, np.clip(goals, self.low[some], self.high[some]))
             # The solver's values are as near as NEAR to whole ones, and to its bounds.
-            values = np.clip(np.round(programme.maximise(every), 5), self.low[unknowns], self.high[unknowns])
+            values = np.clip(np.round(values, 5), self.low[unknowns], self.high[unknowns])
             self.see(unknowns, values, values)
 
         left, vain = len(unknowns) + 1, 0
         while len(some := self.open(unknowns)) and vain < VAIN_PUSHES:
             vain = 0 if len(some) < left else vain + 1
             left = len(some)
-            push(some, self._pushes(some))
+            push(some, *self._pushes(some))
         for unknown in some:
             one = np.array([unknown])
             for ends, seen, sign in ((self.high, self.high_seen, 1.0), (self.low, self.low_seen, -1.0)):
                 if len(self.open(one)):
-                    push(one, np.array([sign]))
+                    push(one, np.array([sign]), ends[one])
                     ends[unknown] = seen[unknown]
 
-    def _pushes(self, some: np.ndarray) -> np.ndarray:
-        """A push for each of some unknowns in the direction where more must be seen of it, by a weight of its own."""
+    def _pushes(self, some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A push for each of some unknowns in a direction where more must be seen of it, and how far is far enough.
+
+        Each has a weight of its own, so that one can win where two cannot.
+        """
         low, high, enough = self.low[some], self.high[some], self.enough[some]
-        up = (self.high_seen[some] <= enough) | (self.high_seen[some] - low < enough)
-        down = high - self.low_seen[some] < enough
-        either = self.random.choice([-1, 1], len(some))
-        return np.where(up == down, either, np.where(up, 1, -1)) * self.random.uniform(0.5, 1.5, len(some))
+        above = np.maximum(self.low_seen[some].clip(max=high) + enough, np.floor(enough) + 1)
+        below = self.high_seen[some].clip(min=low) - enough
+        up = (self.high_seen[some] <= enough) | (below < low)
+        down = ~up & (above > high)
+        sign = np.where(up, 1, np.where(down, -1, self.random.choice([-1, 1], len(some))))
+        return sign * self.random.uniform(0.5, 1.5, len(some)), np.where(sign > 0, above, below)
 
 
 class _Programme:
-    """A linear programme whose objective changes; each run starts from where the last one ended."""
+    """A linear programme whose objective changes.
 
-    def __init__(self, lp: highspy.HighsLp):
-        self.columns = np.arange(lp.num_col_, dtype=np.int32)
+    Each unknown stands as two columns, what it is up to a goal and what it is above that, so that a push can end at
+    the goal: further, it would only take from others.
+    """
+
+    def __init__(self, matrix: _Matrix, low: np.ndarray, high: np.ndarray):
+        self.low, self.high = low, high
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = 2 * matrix.size, len(matrix.low)
+        lp.col_cost_ = lp.col_lower_ = lp.col_upper_ = np.zeros(2 * matrix.size)
+        lp.row_lower_, lp.row_upper_ = matrix.low, matrix.high
+        lp.sense_ = highspy.ObjSense.kMaximize
+        row = np.repeat(matrix.row, 2)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        lp.a_matrix_.start_ = np.searchsorted(row, np.arange(len(matrix.low) + 1)).astype(np.int32)
+        lp.a_matrix_.index_ = np.column_stack([matrix.column, matrix.column + matrix.size]).ravel().astype(np.int32)
+        lp.a_matrix_.value_ = np.repeat(matrix.value, 2)
+        self.columns = np.arange(2 * matrix.size, dtype=np.int32)
         self.highs = _Highs()
         self.highs.setOptionValue("output_flag", False)
         self.highs.setOptionValue("threads", 1)
-        self.highs.setOptionValue("simplex_strategy", 4)  # primal: only the objective changes
         self.highs.passModel(lp)
 
-    def maximise(self, costs: np.ndarray) -> np.ndarray:
-        """The unknowns' values where the sum of cost * unknown is greatest. Raises ContradictionError."""
-        self.highs.changeColsCost(len(costs), self.columns, costs)
+    def push(self, some: np.ndarray, costs: np.ndarray, goals: np.ndarray) -> np.ndarray:
+        """The unknowns' values where the sum of cost * unknown is greatest, over some of them; to go beyond a goal
+        counts for nothing.
+
+        Raises ContradictionError.
+        """
+        upto = self.high.copy()
+        upto[some] = goals
+        lower = np.concatenate([self.low, np.zeros(len(self.low))])
+        upper = np.concatenate([upto, self.high - upto])
+        self.highs.changeColsBounds(len(self.columns), self.columns, lower, upper)
+        cost = np.zeros(len(self.columns))
+        cost[some], cost[some + len(self.low)] = np.maximum(costs, 0), np.minimum(costs, 0)
+        self.highs.changeColsCost(len(self.columns), self.columns, cost)
+        self.highs.clearSolver()  # with other goals, its last solution is a bad one to start from
         self.highs.run()
         if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise ContradictionError
-        return np.array(self.highs.getSolution().col_value)
+        upto, above = np.split(np.array(self.highs.getSolution().col_value), 2)
+        return upto + above
 
 
-def _parts(m: _Matrix, search: _Search) -> Iterator[tuple[np.ndarray, highspy.HighsLp]]:
-    """The independent parts of what is open, each with its linear programme.
+def _parts(m: _Matrix, search: _Search) -> Iterator[tuple[np.ndarray, _Matrix]]:
+    """The independent parts of what is open: the unknowns and the rows of each.
 
     Rows that hold within the bounds anyway bind nothing together; an unknown without other rows is free.
     """
@@ -247,7 +268,7 @@ def _parts(m: _Matrix, search: _Search) -> Iterator[tuple[np.ndarray, highspy.Hi
         rows, row = np.unique(m.row[some], return_inverse=True)
         part = _Matrix([], m.low[rows] - fixed[rows], m.high[rows] - fixed[rows], len(unknowns))
         part.row, part.column, part.value = row, column.astype(np.int32), m.value[some]
-        yield unknowns, part.programme(low[unknowns], high[unknowns])
+        yield unknowns, part
 
 
 def _connected(size: int, row: np.ndarray, column: np.ndarray) -> np.ndarray:
