@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-
 from sobstat.errors import SobstatError
 from sobstat.warehouse import TEMPORARY, attach, session
 
