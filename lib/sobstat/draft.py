@@ -64,9 +64,14 @@ def replace(warehouse: Path, draft: Path) -> None:
     if warehouse.exists():
         was = warehouse.stat()
         os.chown(draft, was.st_uid, was.st_gid)
-    for path in (draft, warehouse.parent):
-        handle = os.open(path, os.O_RDONLY)
+    _sync(draft)
+    os.replace(draft, warehouse)
+    _sync(warehouse.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
         os.fsync(handle)
-        if path == draft:
-            os.replace(draft, warehouse)
+    finally:
         os.close(handle)
