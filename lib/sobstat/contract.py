@@ -40,9 +40,11 @@ class ColumnType:
 
 _GIVEN = f"{_STRIPPED} <> ''"
 _TEXT = f"CASE WHEN {_GIVEN} THEN {{x}} END"
-# Without control characters: see names.py.
+# Without control characters, which are rare: see names.py.
+_FROM, _TO = ("".join(map(chr, codes)) for codes in zip(*CONTROLS.items(), strict=True))
 _SIGNS = (
-    "translate({x}, '" + "', '".join("".join(map(chr, codes)) for codes in zip(*CONTROLS.items(), strict=True)) + "')"
+    "CASE WHEN regexp_matches({x}, '[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]') "
+    f"THEN translate({{x}}, '{_FROM}', '{_TO}') ELSE {{x}} END"
 )
 # DuckDB would read 3_4 as 34.
 _NUMBER = "try_cast(replace({x}, '_', '?') AS DOUBLE)"
