@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sobstat import contract
 from sobstat.disclosure.rule import MIN_ANTAL
 from sobstat.errors import ReportError, SobstatError
+from sobstat.names import visible
 from sobstat.warehouse import DEFAULT_WAREHOUSE
 
 # typer keeps its click to itself; the base of its BadParameter is every error of usage.
@@ -70,12 +71,17 @@ def _run(arguments: list[str]) -> int:
 def _say_wrong(message: str) -> None:
     if "--verbose" in flags:
         traceback.print_exc()
-    console.print(message, markup=False)
+    _print(message)
 
 
 def _say(message: str) -> None:
     if "--quiet" not in flags:
-        console.print(message, markup=False)
+        _print(message)
+
+
+def _print(message: str) -> None:
+    """Print lines in which no name can steer the terminal."""
+    console.print("\n".join(visible(line) for line in message.split("\n")), markup=False)
 
 
 @contextmanager
@@ -145,6 +151,8 @@ def load(
     with _progress() as progress:
         result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=progress)
     total = result.total
+    for name in result.ignored:
+        _say(f"{name} was passed over: it is named as a source, but is no .csv, .csv.gz or .parquet file.")
     if not result.changed:
         _say(f"Nothing new: all {total.read} rows of {folder} are in {warehouse} already; it was left as it is.")
         return
@@ -152,6 +160,8 @@ def load(
         f"Loaded {folder} into {warehouse}: {total.read} rows read = {total.kept} kept + {total.repeats} repeats "
         f"+ {total.set_aside} set aside."
     )
+    if result.created:
+        _say(f"  {warehouse} is a new warehouse.")
     if result.removed:
         _say(f"  {result.removed} rows of replaced sources are gone.")
     for source, reason, rows in [*result.reasons, *result.notices]:
