@@ -121,7 +121,7 @@ def test_the_same_edition_again_gives_the_same_bytes(site, warehouse, params, tm
 
 
 def test_a_second_publisher_is_told_who_is_at_work(site, warehouse, params):
-    with locked(site), pytest.raises(SobstatError, match=rf"is being published by process {os.getpid()} since"):
+    with locked(site), pytest.raises(SobstatError, match=rf"is being published by process {os.getpid()} on \S+ since"):
         publish(warehouse, site, params, month=MONTH, regions=[GOTLAND], notebooks=NOTEBOOKS)
 
 
