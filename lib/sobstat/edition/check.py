@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 
 from sobstat.declarations import reports
+from sobstat.edition.manifest import MANIFEST
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError
 
@@ -58,6 +59,8 @@ def _complete(build: Path, edition: Edition) -> Result:
             for report in _reports(page)
             if text and f'<section id="{report.id}" class="figure">' not in text
         ]
+    found = {str(path.relative_to(build)) for path in build.rglob("*") if path.is_file()}
+    result.faults += [f"{name} is no part of the edition" for name in sorted(found - {*expected, MANIFEST})]
     result.facts = {"regions": len(edition.regions), "pages": len(edition.pages), "tables": len(tables)}
     return result
 
@@ -125,7 +128,7 @@ def _code(page: BeautifulSoup) -> list[str]:
     printed = [element.get_text() for element in page.find_all("pre")]
     if any("Traceback (most recent call last)" in text for text in printed):
         faults.append("shows an error")
-    if page.select_one(".highlight, .jp-InputArea") or any("open_report(" in text for text in printed):
+    if page.find(class_=["highlight", "jp-InputArea"]) or any("open_report(" in text for text in printed):
         faults.append("shows code")
     return faults
 

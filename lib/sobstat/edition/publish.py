@@ -83,6 +83,7 @@ def publish(
             origin = made_from(warehouse, notebooks)
             identity = edition_id(edition, origin)
             if editions.get(str(month)) == identity:
+                published.tidy(site)
                 run.outcome = UNCHANGED
                 return site / str(month)
             if standing and not replace:

@@ -76,7 +76,9 @@ def locked(site: Path) -> Iterator[None]:
 
 def addresses(site: Path) -> dict[str, str]:
     """The editions that readers reach: address, such as `2025-10` → the edition's name."""
-    state = site / NOW if (site / NOW).is_symlink() else site
+    state = site / NOW
+    if not state.is_symlink() and (site / START).is_file():
+        state = site  # a site of an earlier version of this program, whose addresses were links without a state
     links = [path for path in state.iterdir() if path.is_symlink()] if state.is_dir() else []
     targets = {path.name: Path(os.readlink(path)) for path in links}
     return {name: target.name for name, target in sorted(targets.items()) if EDITIONS in target.parts}
@@ -100,6 +102,8 @@ def build_folder(site: Path, edition_id: str) -> Path:
     """Where an edition is built; what an earlier, interrupted run finished is still there."""
     folder = site / BUILD / edition_id
     folder.mkdir(parents=True, exist_ok=True)
+    for half in folder.rglob(".*.part"):
+        half.unlink()
     return folder
 
 
@@ -132,7 +136,7 @@ def switch(site: Path, editions: dict[str, str], files: dict[str, str]) -> None:
     _sync(site)
     _link(site, NOW, f"{STATES}/{state.name}")
     settle(site)
-    _tidy(site)
+    tidy(site)
 
 
 def settle(site: Path) -> None:
@@ -152,7 +156,7 @@ def _new_state(site: Path) -> Path:
     return state
 
 
-def _tidy(site: Path) -> None:
+def tidy(site: Path) -> None:
     """Remove what nothing leads to: former states, replaced editions, builds of months that are published."""
     for path in (site / BUILD).glob(f"*{GONE}"):
         shutil.rmtree(path, ignore_errors=True)
