@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,13 +46,19 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture
-def base(published, tmp_path, monkeypatch):
-    """A copy of that folder to break; temporary files go to its `tmp`."""
+def base(published, tmp_path):
+    """A copy of that folder to break."""
     base = Path(shutil.copytree(published, tmp_path / "base", symlinks=True))
     shutil.rmtree(base / "runs")
-    monkeypatch.setenv("TMPDIR", str(base / "tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", None)
     return base
+
+
+@pytest.fixture
+def temporary(monkeypatch):
+    """A folder of its own for temporary files."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
 
 
 def set_params(base: Path, text: str) -> None:
@@ -69,10 +76,10 @@ def the_report(base: Path) -> tuple[str, dict]:
     return text.read_text("utf-8"), json.loads(data.read_text("utf-8"))
 
 
-def test_every_failed_page_is_in_the_run_report_with_cell_error_and_command(base):
+def test_every_failed_page_is_in_the_run_report_with_cell_error_and_command(base, temporary):
     cells = {
         "dör": "import os; os._exit(9)",
-        "hänger": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+        "hänger": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",  # nothing but SIGKILL helps
         "fel": "1 / 0",
         "citerar": 'raise KeyError("vardtagare 12345678901234567890 has 7 " + "x" * 5000)',
         "full": FULL_DISK,
@@ -109,7 +116,7 @@ def test_every_failed_page_is_in_the_run_report_with_cell_error_and_command(base
     for name in cells:
         assert f"{name} for riket failed" in text
     assert readable(base / "site") == before
-    assert os.listdir(base / "tmp") == []
+    assert os.listdir(temporary) == []
     assert [p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(base / "notebooks")] == []
     build = base / report["build"]
     assert {path.name for path in build.rglob("*") if path.is_file()} == {"liten.html"}
@@ -126,7 +133,11 @@ def test_the_command_in_the_report_shows_the_error_again(base):
 
 
 CHANGED = {
-    "vanished warehouse": ('import os; os.remove("../w.duckdb")', SobstatError, "There is no warehouse"),
+    "vanished warehouse": (
+        'from pathlib import Path; Path("../w.duckdb").unlink(missing_ok=True)',
+        SobstatError,
+        "There is no warehouse",
+    ),
     "changed notebook": ('open("liten.ipynb", "a").write(" ")', ReportError, "changed while the edition was made"),
 }
 
@@ -148,10 +159,7 @@ def test_a_read_only_target_is_told(base):
     before = readable(base / "site")
     done = sobstat(base, "publish", "--month", "2025-10", before=without_privileges)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "site/.build cannot be used: Operation not permitted." or (
-        "Permission denied" in done.stderr.splitlines()[0]
-    )
-    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[0].startswith("site cannot be written to")
     assert readable(base / "site") == before
 
 
@@ -164,6 +172,7 @@ def test_the_lock_goes_with_the_publisher_even_if_something_outlives_it(base):
     sleepers = []
     while not sleepers:
         assert publisher.poll() is None
+        time.sleep(0.1)
         sleepers = [child for child in family.children(recursive=True) if child.name() == "sleep"]
     publisher.kill()
     publisher.wait()

@@ -41,8 +41,8 @@ class LocalKernelManager(AsyncKernelManager):
 
     @default("ip")
     def _own_sockets(self) -> str:
-        self._sockets = tempfile.TemporaryDirectory(prefix="sobstat-")
-        return f"{self._sockets.name}/kernel"
+        self._sockets = tempfile.TemporaryDirectory(prefix="k-")  # short: a socket's path has 107 characters at most
+        return f"{self._sockets.name}/k"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ def _execute(job: Job, reached: list[str]) -> nbformat.NotebookNode:
     # Notebooks read pseudonyms only: their kernels do not get the key.
     os.environ.pop(KEY_VARIABLE, None)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    for name in ("papermill", "traitlets"):  # what goes wrong is told once, by the error
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # The kernel is killed when it is done: its temporary files go with this folder.
     with tempfile.TemporaryDirectory(prefix="sobstat-") as temporary:
         os.environ["TMPDIR"] = temporary

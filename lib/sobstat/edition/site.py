@@ -41,7 +41,7 @@ def public_files() -> Iterator[None]:
 
 
 def prepare(site: Path) -> None:
-    """Make the site's folder; raises SobstatError if something else than a site stands there."""
+    """Make the site's folder; raises SobstatError if something else than a site stands there, or it is read-only."""
     if site.is_dir():
         ours = {START, "assets", EDITIONS, STATES, BUILD}
         others = [path.name for path in site.iterdir() if path.name not in ours and not path.is_symlink()]
@@ -51,6 +51,9 @@ def prepare(site: Path) -> None:
         raise SobstatError(f"{site} is a file: give a folder for the site.")
     for name in ("assets", EDITIONS, STATES, BUILD):
         (site / name).mkdir(parents=True, exist_ok=True)
+    for folder in (site, site / "assets", site / EDITIONS, site / STATES):
+        if not os.access(folder, os.W_OK):
+            raise SobstatError(f"{folder} cannot be written to: make it writable, or give another --site.")
     # What is built has not passed the gates yet: a web server that shows hidden folders must not show it.
     (site / BUILD).chmod(0o700)
 
