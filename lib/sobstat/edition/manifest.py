@@ -27,6 +27,15 @@ def made_from(warehouse: Path, notebooks: Path) -> dict:
 
 def edition_id(edition: Edition, origin: dict) -> str:
     """A name for the edition that changes with its parameters, its pages and what it is made from."""
+    return _name(edition, origin)
+
+
+def build_id(edition: Edition, origin: dict) -> str:
+    """A name that changes with all of that but the notebooks: when one is mended, the pages of the others hold."""
+    return _name(edition, {name: value for name, value in origin.items() if name != "notebooks"})
+
+
+def _name(edition: Edition, origin: dict) -> str:
     digest = hashlib.sha256(json.dumps({**_parameters(edition), **origin}, sort_keys=True).encode()).hexdigest()
     return f"{edition.month}-{digest[:16]}"
 

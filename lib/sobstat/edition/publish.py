@@ -1,6 +1,7 @@
 """The publishing story: plan, run, check, sign, appear."""
 
 import io
+import json
 import shutil
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -11,7 +12,7 @@ import pandas as pd
 from sobstat.edition import site as published
 from sobstat.edition.assets import write_assets
 from sobstat.edition.check import check_edition
-from sobstat.edition.manifest import differences, edition_id, made_from, read_edition, write_manifest
+from sobstat.edition.manifest import build_id, differences, edition_id, made_from, read_edition, write_manifest
 from sobstat.edition.pages import render_edition_index, render_start
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
@@ -91,18 +92,18 @@ def publish(
             run.plan(edition, identity, origin)
             assets = write_assets(site / "assets")
             if not published.edition_folder(site, identity).is_dir():
-                build = published.build_folder(site, identity)
+                build = published.build_folder(site, build_id(edition, origin))
                 run.build = str(build)
                 jobs = [
                     Job(page, edition, *_paths(notebooks, page, warehouse), build, assets, params.cell_timeout)
                     for page in pages
                 ]
-                _make_pages(run, jobs, params, warehouse, keep_going, progress)
+                _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
                 _refuse_if_changed(origin, warehouse, notebooks, build)
                 write_whole(build / "index.html", render_edition_index(edition, assets, _read_tables(build, edition)))
                 run.gates = check_edition(build, edition, site, params.max_page_kb)
                 write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])
-                published.keep(site, identity)
+                published.keep(site, build, identity)
             editions |= {str(month): identity}
             published.switch(site, editions, _top_files(site, editions, assets))
             run.build, run.outcome = None, PUBLISHED
@@ -145,14 +146,35 @@ def rerun(
 
 
 def _make_pages(
-    run: Record, jobs: list[Job], params: EditionParams, warehouse: Path, keep_going: bool, progress: Progress
+    run: Record,
+    jobs: list[Job],
+    notebooks: dict[str, str],
+    params: EditionParams,
+    warehouse: Path,
+    keep_going: bool,
+    progress: Progress,
 ) -> None:
-    """Make the pages that no earlier run finished, and record each; raises PageFailed or ReportError."""
-    todo = [job for job in jobs if not job.file.exists()]
+    """Make the pages that no earlier run finished from the same notebook, and record each.
+
+    `notebooks` are the notebooks' hashes by file name. Raises PageFailed or ReportError.
+    """
+    note = jobs[0].target.parent / "made.json"  # page → hash of the notebook that it was made from
+    made = json.loads(note.read_text("utf-8")) if note.is_file() else {}
+    todo = []
     for job in jobs:
-        if job not in todo:
+        if made.get(job.page.address) == notebooks[job.notebook.name]:
             run.page(job.page).outcome = KEPT
-    failures = run_jobs(todo, progress, keep_going=keep_going, made=run.made)
+        else:
+            todo.append(job)
+            made.pop(job.page.address, None)
+    write_whole(note, json.dumps(made))
+
+    def finished(page: Page, seconds: float) -> None:
+        run.made(page, seconds)
+        made[page.address] = notebooks[f"{page.notebook}.ipynb"]
+        write_whole(note, json.dumps(made))
+
+    failures = run_jobs(todo, progress, keep_going=keep_going, made=finished)
     for failure in failures:
         run.failed(failure, command_for(failure.page, jobs[0].edition, params, warehouse))
     raise_failures(failures)
@@ -209,7 +231,7 @@ def _refuse_other(standing: Path, edition: Edition, origin: dict) -> None:
 def _refuse_if_changed(origin: dict, warehouse: Path, notebooks: Path, build: Path) -> None:
     """Nobody may have loaded data or changed code while the pages were made: they would not belong together."""
     if made_from(warehouse, notebooks) != origin:
-        shutil.rmtree(build)
+        shutil.rmtree(build.parent)
         raise ReportError(
             "The warehouse, the code or a notebook changed while the edition was made, so its pages may not agree. "
             "They are thrown away: publish again."
