@@ -99,7 +99,8 @@ def publish(
                     for page in pages
                 ]
                 _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
-                _refuse_if_changed(origin, warehouse, notebooks, build)
+                if made_from(warehouse, notebooks) != origin:
+                    _throw_away(run, build)
                 write_whole(build / "index.html", render_edition_index(edition, assets, _read_tables(build, edition)))
                 run.gates = check_edition(build, edition, site, params.max_page_kb)
                 write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])
@@ -228,14 +229,14 @@ def _refuse_other(standing: Path, edition: Edition, origin: dict) -> None:
         )
 
 
-def _refuse_if_changed(origin: dict, warehouse: Path, notebooks: Path, build: Path) -> None:
-    """Nobody may have loaded data or changed code while the pages were made: they would not belong together."""
-    if made_from(warehouse, notebooks) != origin:
-        shutil.rmtree(build.parent)
-        raise ReportError(
-            "The warehouse, the code or a notebook changed while the edition was made, so its pages may not agree. "
-            "They are thrown away: publish again."
-        )
+def _throw_away(run: Record, build: Path) -> None:
+    """Somebody loaded data or changed code while the pages were made: they do not belong together."""
+    run.build = None
+    shutil.rmtree(build.parent)
+    raise ReportError(
+        "The warehouse, the code or a notebook changed while the edition was made, so its pages may not agree. "
+        "They are thrown away: publish again."
+    )
 
 
 def _read_tables(folder: Path, edition: Edition) -> dict[tuple[str, str], pd.DataFrame]:
