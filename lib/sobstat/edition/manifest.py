@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-import sobstat
+from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.plan import Edition, Page
 from sobstat.edition.run import write_whole
+from sobstat.fingerprints import code_hash, hash_all, sha256
 from sobstat.months import Month, Period
 from sobstat.regions import parse_region
 from sobstat.warehouse import load_history
@@ -21,7 +22,7 @@ def made_from(warehouse: Path, notebooks: Path) -> dict:
     return {
         "inputs": load_history(warehouse),
         "code": {"version": version("sobstat"), "sha256": code_hash()},
-        "notebooks": _hash_all(notebooks.glob("*.ipynb"), notebooks),
+        "notebooks": hash_all(notebooks.glob("*.ipynb"), notebooks),
     }
 
 
@@ -54,11 +55,11 @@ def write_manifest(build: Path, edition: Edition, origin: dict, assets: Iterable
         "regions": [region.slug for region in edition.regions],
         **origin,
         "files": {
-            str(path.relative_to(build)): _sha256(path)
+            str(path.relative_to(build)): sha256(path)
             for path in sorted(build.rglob("*"))
             if path.is_file() and path.name != MANIFEST
         },
-        "assets": {path.name: _sha256(path) for path in sorted(assets)},
+        "assets": {path.name: sha256(path) for path in sorted(assets)},
     }
     write_whole(build / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
 
@@ -73,18 +74,11 @@ def read_edition(folder: Path) -> Edition:
     return Edition(
         month=Month.parse(manifest["month"]),
         period=Period.parse(manifest["from"], manifest["to"]),
-        min_antal=manifest["min_antal"],
+        thresholds=Thresholds(**{name: manifest[name] for name in Thresholds().as_dict()}),
         pages=tuple(Page(page["notebook"], page["title"], parse_region(page["region"])) for page in manifest["pages"]),
         loaded=manifest["loaded"],
         synthetic=manifest["synthetic"],
     )
-
-
-def code_hash() -> str:
-    """One hash of the whole package: code, declarations, facts, templates and styles."""
-    package = Path(sobstat.__file__).parent
-    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return hashlib.sha256(json.dumps(_hash_all(files, package)).encode()).hexdigest()
 
 
 def _parameters(edition: Edition) -> dict:
@@ -92,18 +86,10 @@ def _parameters(edition: Edition) -> dict:
         "month": str(edition.month),
         "from": str(edition.period.first),
         "to": str(edition.period.last),
-        "min_antal": edition.min_antal,
+        **edition.thresholds.as_dict(),
         "loaded": edition.loaded,
         "synthetic": edition.synthetic,
         "pages": [
             {"notebook": page.notebook, "title": page.title, "region": page.region.slug} for page in edition.pages
         ],
     }
-
-
-def _hash_all(files: Iterable[Path], root: Path) -> dict[str, str]:
-    return {str(path.relative_to(root)): _sha256(path) for path in sorted(files)}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

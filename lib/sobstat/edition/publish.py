@@ -192,7 +192,7 @@ def _pages(params: EditionParams, only: list[Region], standing: Path | None) -> 
 
 
 def _plan(params: EditionParams, period: Period, held: Holdings, pages: tuple[Page, ...]) -> Edition:
-    return Edition(period.last, period, params.min_antal, pages, held.loaded, held.synthetic)
+    return Edition(period.last, period, params.thresholds, pages, held.loaded, held.synthetic)
 
 
 def _paths(notebooks: Path, page: Page, warehouse: Path) -> tuple[Path, Path]:
