@@ -169,7 +169,7 @@ def test_a_read_only_target_is_told(base):
     assert readable(base / "site") == before
 
 
-def test_the_lock_goes_with_the_publisher_even_if_something_outlives_it(base):
+def test_the_lock_and_temporary_files_go_with_the_publisher_even_if_something_outlives_it(base, temporary):
     """A notebook's own child keeps running: it holds nothing of the publisher's."""
     small_notebook(base / "notebooks", "liten", LEAVE_A_PROCESS, "import time; time.sleep(600)")
     command = [sys.executable, "-m", "sobstat", "publish", "--params", "p.yml", "--warehouse", "w.duckdb"]
@@ -186,6 +186,10 @@ def test_the_lock_goes_with_the_publisher_even_if_something_outlives_it(base):
     with locked(base / "site"):
         pass
     sleepers[0].kill()
+    end = time.monotonic() + 120
+    while os.listdir(temporary) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert os.listdir(temporary) == []
 
 
 def test_due_months_are_published_oldest_first_until_one_fails(base):
