@@ -15,7 +15,7 @@ help: ## list the targets
 report: $(READY) ## from a fresh machine to a published edition (synthetic data if data/in is empty)
 	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in
 	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
-	@$(BIN)/sobstat publish --warehouse $(WAREHOUSE) $(if $(MONTH),--month $(MONTH)) $(if $(REGION),--region "$(REGION)")
+	@$(BIN)/sobstat publish --warehouse $(WAREHOUSE) --month $(or $(MONTH),latest) $(if $(REGION),--region "$(REGION)")
 
 test: $(READY) ## from a fresh machine to passed tests: lint, format, everything CI runs
 	$(BIN)/ruff check lib tests notebooks

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sobstat import contract
 from sobstat.disclosure.rule import MIN_ANTAL
+from sobstat.edition.plan import PARAMS
 from sobstat.errors import ReportError, SobstatError
 from sobstat.names import visible
 from sobstat.warehouse import DEFAULT_WAREHOUSE
@@ -37,7 +38,6 @@ flags: set[str] = set()
 Warehouse = Annotated[Path, typer.Option(help="The warehouse file.", show_default=True)]
 Params = Annotated[Path, typer.Option(help="What the edition contains.", show_default=True)]
 MONTH = "YYYY-MM"
-PARAMS = Path("params/edition.yml")
 
 
 def main() -> None:
@@ -53,25 +53,27 @@ def _run(arguments: list[str]) -> int:
     except UsageError as error:
         _say_wrong(f"{error.format_message()} See `sobstat --help`.")
     except SobstatError as error:
-        _say_wrong(str(error))
+        _say_wrong(str(error), error)
     except ReportError as error:
-        _say_wrong(str(error))
+        _say_wrong(str(error), error)
         return 1
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        _say_wrong(f"The warehouse cannot be read or written; it may be damaged, or the disk full. ({reason})")
+        _say_wrong(f"The warehouse cannot be read or written; it may be damaged, or the disk full. ({reason})", error)
     except OSError as error:
-        _say_wrong(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
+        _say_wrong(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.", error)
     except KeyboardInterrupt:
         _say_wrong("Interrupted: a load or an edition that was not finished is not there.")
         return 130
     return 2
 
 
-def _say_wrong(message: str) -> None:
-    if "--verbose" in flags:
-        traceback.print_exc()
-    _print(message)
+def _say_wrong(message: str, error: Exception | None = None) -> None:
+    """Say what went wrong, and the notes that the error gathered on its way here."""
+    if "--verbose" in flags and error:
+        traceback.print_exception(error)
+    for line in (message, *getattr(error, "__notes__", [])):
+        _print(line)
 
 
 def _say(message: str) -> None:
@@ -196,25 +198,55 @@ def table(
 def publish(
     month: Annotated[
         str | None,
-        typer.Option(help="The edition's month; default the latest that is loaded.", metavar=MONTH),
+        typer.Option(help="The edition's month, or `latest`; default every month that is due.", metavar=MONTH),
     ] = None,
     params: Params = PARAMS,
     region: Annotated[list[str] | None, typer.Option(help="Only this region; may be repeated.")] = None,
     site: Annotated[Path, typer.Option(help="The site's folder.")] = Path("output/site"),
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Make the other pages too when one fails.")] = False,
+    runs: Annotated[Path | None, typer.Option(help="Folder for run reports; default `runs` beside the site.")] = None,
+    on_success: Annotated[str | None, typer.Option(help="Command that gets the run report of an edition.")] = None,
+    on_failure: Annotated[str | None, typer.Option(help="Command that gets the run report of a failure.")] = None,
 ) -> None:
-    """Publish a month's edition: every notebook for every region."""
+    """Publish every month that is due, oldest first, or one month: every notebook for every region."""
     from sobstat.edition import publish as edition
+    from sobstat.edition.hooks import Hooks
     from sobstat.edition.plan import read_params
     from sobstat.months import Month
     from sobstat.regions import parse_region
 
-    wanted = Month.parse(month) if month else None
-    regions = [parse_region(name) for name in region or []]
-    with _progress() as progress:
-        folder = edition.publish(warehouse, site, read_params(params), month=wanted, regions=regions, progress=progress)
-    _say("The edition is published. Open:")
-    typer.echo(folder / "index.html")
+    with Hooks(on_success, on_failure, _say_wrong) as hooks, _progress() as progress:
+        chosen, regions = read_params(params), [parse_region(name) for name in region or []]
+        if month is None:
+            months = edition.due_months(warehouse, site, chosen)
+        else:
+            months = [None if month == "latest" else Month.parse(month)]
+        if not months:
+            _say(f"Nothing is due: {site} has every month that {warehouse} holds.")
+        for place, wanted in enumerate(months, 1):
+            try:
+                folder = edition.publish(
+                    warehouse,
+                    site,
+                    chosen,
+                    month=wanted,
+                    regions=regions,
+                    keep_going=keep_going,
+                    runs_folder=runs,
+                    progress=progress,
+                    tell=hooks.tell,
+                )
+            except Exception as error:
+                if later := months[place:]:
+                    error.add_note(f"Later months are due too, and were not tried: {', '.join(map(str, later))}.")
+                raise
+            if hooks.reports:
+                report = hooks.reports[-1].text_file or "missing: the disk takes no more"
+                _say(f"The edition {folder.name} is published; its run report is {report}. Open:")
+            else:
+                _say(f"The edition {folder.name} is published already, just as it would be made now. Open:")
+            typer.echo(folder / "index.html")
 
 
 @app.command(epilog="Example: sobstat rerun --from 2025-03 --to 2025-06 --region skane --notebook oversikt")

@@ -140,10 +140,11 @@ def schema_version(con: duckdb.DuckDBPyConnection) -> int | None:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What a warehouse holds: the latest month that is over and loaded, the Stockholm date of the latest load, and
-    whether its transactions are made up.
+    """What a warehouse holds: the month of its first transaction, the latest month that is over and loaded, the
+    Stockholm date of the latest load, and whether its transactions are made up.
     """
 
+    first_month: Month
     latest_whole_month: Month
     loaded: str
     synthetic: bool
@@ -157,9 +158,10 @@ def holdings(warehouse: Path) -> Holdings:
     """What the warehouse holds; raises SobstatError if it holds no transaction (or cannot be read, see `attach`)."""
     with session() as con:
         attach(con, warehouse)
-        last_day, loaded, synthetic = con.execute(
+        first_day, last_day, loaded, synthetic = con.execute(
             f"""
             SELECT
+                (SELECT min(dag) FROM lager.transaktion),
                 (SELECT max(dag) FROM lager.transaktion),
                 (SELECT CAST(max(timezone('Europe/Stockholm', timezone('UTC', tidpunkt))) AS DATE)
                  FROM lager.laddning JOIN lager.laddad_fil USING (laddning) WHERE kalla = 'arenden'),
@@ -169,7 +171,8 @@ def holdings(warehouse: Path) -> Holdings:
     if last_day is None:
         raise SobstatError(f"The warehouse {warehouse} holds no transaction: load an extract with arenden files.")
     # A month that was not over when its last transactions came in may lack some.
-    return Holdings(min(Month.of(last_day), Month.of(loaded) + -1, this_month() + -1), str(loaded), synthetic)
+    latest = min(Month.of(last_day), Month.of(loaded) + -1, this_month() + -1)
+    return Holdings(Month.of(first_day), latest, str(loaded), synthetic)
 
 
 def load_history(warehouse: Path) -> list[dict]:

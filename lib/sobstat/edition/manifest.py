@@ -17,25 +17,43 @@ from sobstat.warehouse import load_history
 MANIFEST = "manifest.json"
 
 
-def edition_id(edition: Edition, warehouse: Path, notebooks: Path) -> str:
-    """A name for the edition that changes with its parameters, pages, data, code and notebooks."""
-    made_from = {
-        **_parameters(edition),
-        "data": load_history(warehouse),
-        "code": code_hash(),
+def made_from(warehouse: Path, notebooks: Path) -> dict:
+    """What an edition is made from, by their hashes: the loads that the warehouse holds, the code, the notebooks."""
+    return {
+        "inputs": load_history(warehouse),
+        "code": {"version": version("sobstat"), "sha256": code_hash()},
         "notebooks": hash_all(notebooks.glob("*.ipynb"), notebooks),
     }
-    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+
+def edition_id(edition: Edition, origin: dict) -> str:
+    """A name for the edition that changes with its parameters, its pages and what it is made from."""
+    return _name(edition, origin)
+
+
+def build_id(edition: Edition, origin: dict) -> str:
+    """A name that changes with all of that but the notebooks: when one is mended, the pages of the others hold."""
+    return _name(edition, {name: value for name, value in origin.items() if name != "notebooks"})
+
+
+def _name(edition: Edition, origin: dict) -> str:
+    digest = hashlib.sha256(json.dumps({**_parameters(edition), **origin}, sort_keys=True).encode()).hexdigest()
     return f"{edition.month}-{digest[:16]}"
 
 
-def write_manifest(build: Path, edition: Edition, warehouse: Path, assets: Iterable[Path]) -> None:
+def differences(folder: Path, edition: Edition, origin: dict) -> list[str]:
+    """In which entries of its manifest a published edition differs from what would be made now, pages aside."""
+    manifest = _read(folder)
+    now = {**_parameters(edition), **origin}
+    return [name for name in now if name != "pages" and manifest.get(name) != now[name]]
+
+
+def write_manifest(build: Path, edition: Edition, origin: dict, assets: Iterable[Path]) -> None:
     """Write `manifest.json`: parameters, inputs' hashes, code version, and the hash of every file."""
     manifest = {
         **_parameters(edition),
         "regions": [region.slug for region in edition.regions],
-        "code": {"version": version("sobstat"), "sha256": code_hash()},
-        "inputs": load_history(warehouse),
+        **origin,
         "files": {
             str(path.relative_to(build)): sha256(path)
             for path in sorted(build.rglob("*"))
@@ -46,9 +64,13 @@ def write_manifest(build: Path, edition: Edition, warehouse: Path, assets: Itera
     write_whole(build / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
 
 
+def _read(folder: Path) -> dict:
+    return json.loads((folder / MANIFEST).read_text("utf-8"))
+
+
 def read_edition(folder: Path) -> Edition:
     """The edition that a published folder holds, from its manifest."""
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    manifest = _read(folder)
     return Edition(
         month=Month.parse(manifest["month"]),
         period=Period.parse(manifest["from"], manifest["to"]),

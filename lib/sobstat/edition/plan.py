@@ -4,17 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
 from sobstat.errors import SobstatError
 from sobstat.months import FIRST_MONTH, Month, Period
 from sobstat.regions import REGIONS, Region, parse_region
 
+PARAMS = Path("params/edition.yml")
+
 
 def _slugs(names: list[str]) -> list[str]:
     try:
         return [parse_region(name).slug for name in names]
+    except SobstatError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+
+
+def _month(text: str | None) -> str | None:
+    try:
+        return text and str(Month.parse(text))
     except SobstatError as error:
         raise ValueError(str(error).rstrip(".")) from error
 
@@ -30,7 +39,7 @@ class NotebookParams(BaseModel):
 
 
 class EditionParams(BaseModel):
-    """A params file, as `params/edition.yml` explains it."""
+    """A params file, as `params/edition.yml` explains it; `file` is where it stands."""
 
     model_config = ConfigDict(extra="forbid")
     months: int = Field(default=12, ge=1)
@@ -41,8 +50,17 @@ class EditionParams(BaseModel):
     min_behandlare: int = Field(default=0, ge=0)
     regions: list[str] = [region.slug for region in REGIONS]
     notebooks: dict[str, NotebookParams]
+    first_month: str | None = None
+    cell_timeout: int = Field(default=600, ge=1)
+    max_page_kb: int = Field(default=1000, ge=1)
 
+    _file: Path = PrivateAttr(default=PARAMS)
     _regions = field_validator("regions")(_slugs)
+    _first_month = field_validator("first_month")(_month)
+
+    @property
+    def file(self) -> Path:
+        return self._file
 
     @property
     def thresholds(self) -> Thresholds:
@@ -52,7 +70,7 @@ class EditionParams(BaseModel):
 def read_params(path: Path) -> EditionParams:
     """Read a params file; raises SobstatError that names every field that is unknown or ill-typed."""
     try:
-        return EditionParams(**yaml.safe_load(path.read_text("utf-8")))
+        params = EditionParams(**yaml.safe_load(path.read_text("utf-8")))
     except FileNotFoundError as error:
         raise SobstatError(f"There is no params file {path}.") from error
     except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
@@ -60,6 +78,8 @@ def read_params(path: Path) -> EditionParams:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         raise SobstatError(f"{path} has {len(faults)} fault(s): {'; '.join(faults)}.") from error
+    params._file = path
+    return params
 
 
 @dataclass(frozen=True)

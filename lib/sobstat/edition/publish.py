@@ -1,11 +1,10 @@
 """The publishing story: plan, run, check, sign, appear."""
 
 import io
-import os
+import json
+import shutil
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -13,17 +12,33 @@ import pandas as pd
 from sobstat.edition import site as published
 from sobstat.edition.assets import write_assets
 from sobstat.edition.check import check_edition
-from sobstat.edition.manifest import MANIFEST, edition_id, read_edition, write_manifest
+from sobstat.edition.manifest import build_id, differences, edition_id, made_from, read_edition, write_manifest
 from sobstat.edition.pages import render_edition_index, render_start
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
-from sobstat.edition.run import Job, check_notebook, leave_with_parent, make_page, write_whole
+from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
+from sobstat.edition.run import Job, check_notebook, write_whole
+from sobstat.edition.workers import Progress, raise_failures, run_jobs
 from sobstat.errors import ReportError, SobstatError
-from sobstat.months import Month, Period, this_month
+from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
 from sobstat.regions import Region
 from sobstat.warehouse import Holdings, holdings
 
 NOTEBOOKS = Path("notebooks")
-Progress = Callable[[str, int, int], None]
+
+
+def due_months(warehouse: Path, site: Path, params: EditionParams) -> list[Month]:
+    """The months that the warehouse holds and the site lacks, oldest first.
+
+    They count from `first_month` of the params file, or else from the site's earliest edition; on an empty site
+    only the latest month is due.
+    """
+    held = holdings(warehouse)
+    _refuse_a_clock_that_is_behind(held)
+    there = published.months(published.addresses(site))
+    last = held.latest_whole_month
+    first = Month.parse(params.first_month) if params.first_month else min(there, default=last)
+    first = max(first, held.first_month, FIRST_MONTH)
+    return [month for month in Period(first, last).months if month not in there]
 
 
 def publish(
@@ -34,49 +49,66 @@ def publish(
     month: Month | None = None,
     regions: Iterable[Region] = (),
     notebooks: Path = NOTEBOOKS,
+    keep_going: bool = False,
+    replace: bool = False,
+    runs_folder: Path | None = None,
     progress: Progress = lambda step, done, total: None,
+    tell: Callable[[RunReport], None] = lambda report: None,
 ) -> Path:
     """Publish a month's edition, by default the latest that the warehouse holds; returns its folder on the site.
 
     With `regions`, only those, and those that the month's published edition has already: an edition never loses a
-    region. Pages that an interrupted run of the very same edition finished are kept.
-    Raises SobstatError before anything runs if the parameters are wrong or the warehouse does not hold the month,
-    and ReportError if a page fails or a check does not hold; the site is then as it was.
+    page. Pages that an interrupted run of the very same edition finished are kept. `keep_going` makes the other pages
+    too when one fails. Only with `replace` may an edition take the place of one from other data, code or parameters.
+    A run report is written to `runs_folder` (default: `runs` beside the site), and given to `tell`.
+
+    Raises SobstatError before anything runs if the parameters are wrong, the warehouse does not hold the month, or it
+    is published differently; and ReportError if a page fails or a check does not hold. The site is then as it was.
     """
-    for name in params.notebooks:
-        check_notebook(notebooks / f"{name}.ipynb")
-    held = holdings(warehouse)
-    month = month or held.latest_whole_month
-    _refuse_unless_held(held, month)
-    published.prepare(site)
-    with published.locked(site):
-        if only := list(regions):
-            only += _published_regions(site / str(month))
-        edition = _plan(params, period_of(month, params.months), held, plan_pages(params, only))
-        identity = edition_id(edition, warehouse, notebooks)
-        assets = write_assets(site / "assets")
-        if not published.stands(site, identity):
-            _build(published.build_folder(site, identity), edition, assets, warehouse, notebooks, site, progress)
-        published.appear(site, month, identity)
-        _write_start_page(site, assets)
+    run = Record(str(site), str(month or ""))
+    with recorded(run, runs_folder or site.parent / "runs", tell), published.public_files():
+        for name in params.notebooks:
+            check_notebook(notebooks / f"{name}.ipynb")
+        held = holdings(warehouse)
+        _refuse_a_clock_that_is_behind(held)
+        month = month or held.latest_whole_month
+        run.month = str(month)
+        _refuse_unless_held(held, month)
+        published.prepare(site)
+        with published.locked(site):
+            published.settle(site)
+            editions = published.addresses(site)
+            standing = site / str(month) if str(month) in editions else None
+            pages = _pages(params, list(regions), standing)
+            edition = _plan(params, period_of(month, params.months), held, pages)
+            origin = made_from(warehouse, notebooks)
+            identity = edition_id(edition, origin)
+            if editions.get(str(month)) == identity:
+                published.tidy(site)
+                run.outcome = UNCHANGED
+                return site / str(month)
+            if standing and not replace:
+                _refuse_other(standing, edition, origin)
+            run.plan(edition, identity, origin)
+            assets = write_assets(site / "assets")
+            if not published.edition_folder(site, identity).is_dir():
+                build = published.build_folder(site, build_id(edition, origin))
+                run.build = str(build)
+                jobs = [
+                    Job(page, edition, *_paths(notebooks, page, warehouse), build, assets, params.cell_timeout)
+                    for page in pages
+                ]
+                _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
+                if made_from(warehouse, notebooks) != origin:
+                    _throw_away(run, build)
+                write_whole(build / "index.html", render_edition_index(edition, assets, _read_tables(build, edition)))
+                run.gates = check_edition(build, edition, site, params.max_page_kb)
+                write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])
+                published.keep(site, build, identity)
+            editions |= {str(month): identity}
+            published.switch(site, editions, _top_files(site, editions, assets))
+            run.build, run.outcome = None, PUBLISHED
     return site / str(month)
-
-
-def _build(
-    build: Path,
-    edition: Edition,
-    assets: dict[str, str],
-    warehouse: Path,
-    notebooks: Path,
-    site: Path,
-    progress: Progress,
-) -> None:
-    """Every page and table of the edition, checked and signed, in a folder beside the site."""
-    jobs = [Job(page, edition, *_paths(notebooks, page, warehouse), build, assets) for page in edition.pages]
-    run_jobs([job for job in jobs if not job.file.exists()], progress)
-    write_whole(build / "index.html", render_edition_index(edition, assets, _read_tables(build, edition)))
-    check_edition(build, edition, site)
-    write_manifest(build, edition, warehouse, [site / "assets" / name for name in assets.values()])
 
 
 def rerun(
@@ -106,29 +138,57 @@ def rerun(
     edition = _plan(params, period, held, tuple(pages))
     assets = write_assets(out / "assets")
     target = out / f"{period.first}--{period.last}-ej-for-publicering"
-    jobs = [Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, adhoc=True) for page in pages]
-    run_jobs(jobs, progress)
+    jobs = [
+        Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, params.cell_timeout, adhoc=True)
+        for page in pages
+    ]
+    raise_failures(run_jobs(jobs, progress))
     return [job.file for job in jobs]
 
 
-def run_jobs(jobs: list[Job], progress: Progress, workers: int | None = None) -> None:
-    """Make every page, several at a time, each in a process and kernel of its own.
+def _make_pages(
+    run: Record,
+    jobs: list[Job],
+    notebooks: dict[str, str],
+    params: EditionParams,
+    warehouse: Path,
+    keep_going: bool,
+    progress: Progress,
+) -> None:
+    """Make the pages that no earlier run finished from the same notebook, and record each.
 
-    Raises ReportError as soon as one fails; pages that are running then are finished, others are not started.
+    `notebooks` are the notebooks' hashes by file name. Raises PageFailed or ReportError.
     """
-    progress("Making pages", 0, len(jobs))
-    if not jobs:
-        return
-    count = min(workers or os.cpu_count() or 1, len(jobs))
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=leave_with_parent)
-    try:
-        for done, future in enumerate(as_completed([pool.submit(make_page, job) for job in jobs]), 1):
-            future.result()
-            progress("Making pages", done, len(jobs))
-    except BrokenProcessPool as error:
-        raise ReportError("A process that made a page was killed (by the system, for lack of memory?).") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    note = jobs[0].target.parent / "made.json"  # page → hash of the notebook that it was made from
+    made = json.loads(note.read_text("utf-8")) if note.is_file() else {}
+    todo = []
+    for job in jobs:
+        if made.get(job.page.address) == notebooks[job.notebook.name]:
+            run.page(job.page).outcome = KEPT
+        else:
+            todo.append(job)
+            made.pop(job.page.address, None)
+    write_whole(note, json.dumps(made))
+
+    def finished(page: Page, seconds: float) -> None:
+        run.made(page, seconds)
+        made[page.address] = notebooks[f"{page.notebook}.ipynb"]
+        write_whole(note, json.dumps(made))
+
+    failures = run_jobs(todo, progress, keep_going=keep_going, made=finished)
+    for failure in failures:
+        run.failed(failure, command_for(failure.page, jobs[0].edition, params, warehouse))
+    raise_failures(failures)
+
+
+def _pages(params: EditionParams, only: list[Region], standing: Path | None) -> tuple[Page, ...]:
+    """The pages to publish: those asked for, and those that the month's published edition has already."""
+    planned = plan_pages(params, only)
+    if not standing:
+        return planned
+    pages = {page.address: page for page in (*read_edition(standing).pages, *planned)}.values()
+    order = {slug: place for place, slug in enumerate(params.regions)}
+    return tuple(sorted(pages, key=lambda page: order.get(page.region.slug, len(order))))
 
 
 def _plan(params: EditionParams, period: Period, held: Holdings, pages: tuple[Page, ...]) -> Edition:
@@ -137,6 +197,15 @@ def _plan(params: EditionParams, period: Period, held: Holdings, pages: tuple[Pa
 
 def _paths(notebooks: Path, page: Page, warehouse: Path) -> tuple[Path, Path]:
     return (notebooks / f"{page.notebook}.ipynb").resolve(), warehouse.resolve()
+
+
+def _refuse_a_clock_that_is_behind(held: Holdings) -> None:
+    """What is due and what is over follow the clock, so a clock that is plainly wrong decides nothing."""
+    today = datetime.now(STOCKHOLM).date().isoformat()
+    if today < held.loaded:
+        raise SobstatError(
+            f"The clock says {today}, but the latest load is of {held.loaded}: set this machine's clock right first."
+        )
 
 
 def _refuse_unless_held(held: Holdings, month: Month) -> None:
@@ -149,23 +218,39 @@ def _refuse_unless_held(held: Holdings, month: Month) -> None:
         )
 
 
-def _published_regions(folder: Path) -> list[Region]:
-    """The regions of a published edition; none if there is none."""
-    return read_edition(folder).regions if (folder / MANIFEST).is_file() else []
+def _refuse_other(standing: Path, edition: Edition, origin: dict) -> None:
+    """What is published stays: only pages may be added to it, made from the very same data, code and parameters."""
+    differing = differences(standing, edition, origin)
+    if differing:
+        raise SobstatError(
+            f"The edition {edition.month} is published already, and what it would be made from now differs in "
+            f"{', '.join(differing)}. It stays as it is; `sobstat republish --month {edition.month} --reason …` "
+            "replaces it openly, and another --site is for trying things out."
+        )
 
 
-def _read_tables(build: Path, edition: Edition) -> dict[tuple[str, str], pd.DataFrame]:
+def _throw_away(run: Record, build: Path) -> None:
+    """Somebody loaded data or changed code while the pages were made: they do not belong together."""
+    run.build = None
+    shutil.rmtree(build.parent)
+    raise ReportError(
+        "The warehouse, the code or a notebook changed while the edition was made, so its pages may not agree. "
+        "They are thrown away: publish again."
+    )
+
+
+def _read_tables(folder: Path, edition: Edition) -> dict[tuple[str, str], pd.DataFrame]:
     """The edition's tables as they are published, by region and report."""
     return {
         (region.slug, file.stem): pd.read_csv(io.StringIO(file.read_text("utf-8")), dtype={"lan_kod": str})
         for region in edition.regions
-        for file in sorted((build / region.slug / "data").glob("*.csv"))
+        for file in sorted((folder / region.slug / "data").glob("*.csv"))
     }
 
 
-def _write_start_page(site: Path, assets: dict[str, str]) -> None:
-    """The start page shows the site's latest edition, with every month in its archive."""
-    months = published.months(site)
-    folder = site / str(months[0])
+def _top_files(site: Path, editions: dict[str, str], assets: dict[str, str]) -> dict[str, str]:
+    """What stands at the top of the site beside these editions: the start page shows the latest, and lists them all."""
+    months = published.months(editions)
+    folder = published.edition_folder(site, editions[str(months[0])])
     latest = read_edition(folder)
-    published.write_start(site, render_start(latest, assets, _read_tables(folder, latest), months))
+    return {published.START: render_start(latest, assets, _read_tables(folder, latest), months)}

@@ -5,10 +5,10 @@
 
 import json
 import logging
-import multiprocessing.connection
 import os
+import re
 import tempfile
-import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from sobstat.errors import ReportError, SobstatError
 from sobstat.pseudonyms import KEY_VARIABLE
 
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
-CELL_TIMEOUT_SECONDS = 600
+INJECTED = "injected-parameters"
+LONGEST_MESSAGE = 300
 TABLE_OUTPUT = "application/vnd.sobstat.table+json"
 
 
@@ -41,13 +42,16 @@ class LocalKernelManager(AsyncKernelManager):
 
     @default("ip")
     def _own_sockets(self) -> str:
-        self._sockets = tempfile.TemporaryDirectory(prefix="sobstat-")
-        return f"{self._sockets.name}/kernel"
+        self._sockets = tempfile.TemporaryDirectory(prefix="k-")  # short: a socket's path has 107 characters at most
+        return f"{self._sockets.name}/k"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A page to make. It goes to `target/<page.address>`, its tables to `data/` beside it."""
+    """A page to make. It goes to `target/<page.address>`, its tables to `data/` beside it.
+
+    A cell may take `cell_timeout` seconds.
+    """
 
     page: Page
     edition: Edition
@@ -55,11 +59,24 @@ class Job:
     warehouse: Path
     target: Path
     assets: dict[str, str]
+    cell_timeout: int
     adhoc: bool = False
 
     @property
     def file(self) -> Path:
         return self.target / self.page.address
+
+
+class PageFailed(ReportError):
+    """A page that could not be made: at which cell of its notebook, counted from 1 (None: after the last), and why."""
+
+    def __init__(self, page: Page, cell: int | None, reason: str):
+        super().__init__(page, cell, reason)
+        self.page, self.cell, self.reason = page, cell, reason
+
+    def __str__(self) -> str:
+        where = f"cell {self.cell}: " if self.cell else ""
+        return f"{self.page.notebook} for {self.page.region.namn}: {where}{self.reason}"
 
 
 def check_notebook(path: Path) -> None:
@@ -78,46 +95,46 @@ def check_notebook(path: Path) -> None:
         )
 
 
-def make_page(job: Job) -> None:
-    """Run the notebook, and write its tables and then its page; a page that is there is complete.
+def make_page(job: Job) -> float:
+    """Run the notebook, and write its tables and then its page; a page that is there is complete. Returns the seconds.
 
-    Raises ReportError that names page, region, cell and error if the notebook fails, or its kernel dies (RuntimeError).
+    Raises PageFailed, whatever it was that failed.
     """
+    start = time.monotonic()
+    reached: list[str] = []  # the ids of the cells that were started
     try:
-        notebook = _execute(job)
+        notebook = _execute(job, reached)
         tables = _tables(job, notebook)
         html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
-    except (PapermillExecutionError, CellTimeoutError, RuntimeError, ReportError) as error:
-        raise ReportError(f"{job.page.notebook} for {job.page.region.namn}: {_reason(error)}") from error
-    for report_id, csv in tables.items():
-        write_whole(job.file.parent / "data" / f"{report_id}.csv", csv)
-    write_whole(job.file, html)
-
-
-def leave_with_parent() -> None:
-    """Let this worker end, and with it its kernel, as soon as the publisher is gone, even if it was killed."""
-    sentinel = multiprocessing.parent_process().sentinel
-
-    def watch() -> None:
-        multiprocessing.connection.wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+        for report_id, csv in tables.items():
+            write_whole(job.file.parent / "data" / f"{report_id}.csv", csv)
+        write_whole(job.file, html)
+    except Exception as error:
+        in_cell = isinstance(error, PapermillExecutionError | CellTimeoutError | DeadKernelError)
+        cell = _cell_number(job.notebook, reached[-1]) if in_cell and reached else None
+        raise PageFailed(job.page, cell, _reason(error, job)) from error
+    return time.monotonic() - start
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write a UTF-8 file that is either whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="")
-    os.replace(part, path)
+    try:
+        part.write_text(text, encoding="utf-8", newline="")
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
-def _execute(job: Job) -> nbformat.NotebookNode:
+def _execute(job: Job, reached: list[str]) -> nbformat.NotebookNode:
+    """The notebook as it is after it ran, in the order of the stored one; `reached` takes the ids of started cells."""
     # Notebooks read pseudonyms only: their kernels do not get the key.
     os.environ.pop(KEY_VARIABLE, None)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    for name in ("papermill", "traitlets"):  # what goes wrong is told once, by the error
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # The kernel is killed when it is done: its temporary files go with this folder.
     with tempfile.TemporaryDirectory(prefix="sobstat-") as temporary:
         os.environ["TMPDIR"] = temporary
@@ -135,14 +152,22 @@ def _execute(job: Job) -> nbformat.NotebookNode:
             kernel_name="python3",
             progress_bar=False,
             log_output=False,
-            execution_timeout=CELL_TIMEOUT_SECONDS,
+            execution_timeout=job.cell_timeout,
+            on_cell_start=lambda cell, cell_index: reached.append(cell.id),
             kernel_manager_class=LocalKernelManager,
             shutdown_kernel="immediate",
         )
+    notebook.cells = [cell for cell in notebook.cells if INJECTED not in cell.metadata.get("tags", [])]
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code" and cell.metadata.papermill.status != "completed":
             raise ReportError(f"cell {number} was {cell.metadata.papermill.status}, not completed")
     return notebook
+
+
+def _cell_number(notebook: Path, cell_id: str) -> int | None:
+    """The place of a cell in the stored notebook, from 1."""
+    cells = nbformat.read(notebook, nbformat.NO_CONVERT).cells
+    return next((number for number, cell in enumerate(cells, 1) if cell.get("id") == cell_id), None)
 
 
 def _tables(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
@@ -163,11 +188,24 @@ def _tables(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
     return shown
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, job: Job) -> str:
     if isinstance(error, PapermillExecutionError):
-        return f"cell {error.cell_index + 1}: {error.ename}: {error.evalue}"
+        return _quoted(error.ename, error.evalue)
     if isinstance(error, CellTimeoutError):
-        return f"a cell took longer than {CELL_TIMEOUT_SECONDS} seconds"
+        return f"it took longer than {job.cell_timeout} seconds (cell_timeout in the params file)"
     if isinstance(error, DeadKernelError):
-        return "its kernel died"
-    return str(error)
+        return "its kernel died (killed by the system, for lack of memory?)"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'} cannot be used: {error.strerror or error}"
+    return str(error) if isinstance(error, ReportError) else _quoted(type(error).__name__, str(error))
+
+
+def _quoted(name: str, message: str) -> str:
+    """An error's name and message in one line. Other people's messages may quote what they stumbled on: figures that
+    are hidden, or persons' pseudonyms. Their digits are not repeated, and of a long message only the beginning.
+    """
+    line = " ".join(message.split())
+    if name not in (SobstatError.__name__, ReportError.__name__):
+        line = re.sub(r"\d+", "#", line)
+    line = line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]} …"
+    return f"{name}: {line}".removesuffix(": ")

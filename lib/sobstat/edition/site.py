@@ -1,18 +1,21 @@
 """The published site: editions that are whole or not there.
 
     site/.editions/2025-10-3f9a…/   an edition's files, never changed once they stand here
-    site/2025-10                    a link to it
-    site/senaste                    a link to the latest month
-    site/index.html                 the latest edition's start page
+    site/.states/7/                 the site as readers see it: a link per month, `senaste`, the start page
+    site/.now                       a link to the state that holds; replacing it is the one step that publishes
+    site/2025-10, senaste, …        the addresses: links through `.now`
     site/assets/                    scripts and styles, named by their contents
+    site/.build/                    what is being made, for its owner alone
 
-An edition is built in `site/.build/`, and one replaced link makes it appear.
+Everything that readers see changes in that one step, so they never meet a start page of one edition beside the pages
+of another. A publisher that is killed before it leaves the site as it was; what it left over goes at the next switch.
 """
 
 import fcntl
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,21 +25,37 @@ from sobstat.edition.run import write_whole
 from sobstat.errors import SobstatError
 from sobstat.months import Month
 
-EDITIONS = ".editions"
-BUILD = ".build"
+EDITIONS, STATES, NOW, BUILD = ".editions", ".states", ".now", ".build"
+GONE = ".gone"
+LATEST, START = "senaste", "index.html"
+
+
+@contextmanager
+def public_files() -> Iterator[None]:
+    """Everything that is made meanwhile can be read by all, also where the umask would keep it private."""
+    umask = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(umask)
 
 
 def prepare(site: Path) -> None:
-    """Make the site's folder; raises SobstatError if something else than a site stands there."""
-    ours = {"index.html", "senaste", "assets", EDITIONS, BUILD}
+    """Make the site's folder; raises SobstatError if something else than a site stands there, or it is read-only."""
     if site.is_dir():
-        others = [path.name for path in site.iterdir() if path.name not in ours and not _month(path.name)]
+        ours = {START, "assets", EDITIONS, STATES, BUILD}
+        others = [path.name for path in site.iterdir() if path.name not in ours and not path.is_symlink()]
         if others:
             raise SobstatError(f"{site} holds {others[0]}, which is no part of a published site: give another --site.")
     elif site.exists():
         raise SobstatError(f"{site} is a file: give a folder for the site.")
-    for name in ("assets", EDITIONS, BUILD):
+    for name in ("assets", EDITIONS, STATES, BUILD):
         (site / name).mkdir(parents=True, exist_ok=True)
+    for folder in (site, site / "assets", site / EDITIONS, site / STATES):
+        if not os.access(folder, os.W_OK):
+            raise SobstatError(f"{folder} cannot be written to: make it writable, or give another --site.")
+    # What is built has not passed the gates yet: a web server that shows hidden folders must not show it.
+    (site / BUILD).chmod(0o700)
 
 
 @contextmanager
@@ -50,53 +69,111 @@ def locked(site: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise SobstatError(f"{site} is being published by {lock.read()}: wait until it is done.") from None
+            holder = lock.read() or "another process"
+            raise SobstatError(f"{site} is being published by {holder}: wait until it is done.") from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
+        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
         lock.flush()
         yield
 
 
-def months(site: Path) -> list[Month]:
-    """The months published on the site, latest first."""
-    found = (_month(path.name) for path in site.iterdir()) if site.is_dir() else ()
-    return sorted((month for month in found if month), reverse=True)
+def addresses(site: Path) -> dict[str, str]:
+    """The editions that readers reach: address, such as `2025-10` → the edition's name."""
+    state = site / NOW
+    if not state.is_symlink() and (site / START).is_file():
+        state = site  # a site of an earlier version of this program, whose addresses were links without a state
+    links = [path for path in state.iterdir() if path.is_symlink()] if state.is_dir() else []
+    targets = {path.name: Path(os.readlink(path)) for path in links}
+    return {name: target.name for name, target in sorted(targets.items()) if EDITIONS in target.parts}
 
 
-def _month(name: str) -> Month | None:
-    return Month.parse(name) if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", name) else None
+def months(names: dict[str, str]) -> list[Month]:
+    """The months among addresses, latest first."""
+    return sorted((Month.parse(name) for name in names if _is_month(name)), reverse=True)
 
 
-def stands(site: Path, edition_id: str) -> bool:
-    """Whether the very same edition is on the site already."""
-    return (site / EDITIONS / edition_id).is_dir()
+def _is_month(name: str) -> bool:
+    return re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", name) is not None
 
 
-def build_folder(site: Path, edition_id: str) -> Path:
-    """Where an edition is built; what an earlier, interrupted run finished is still there."""
-    folder = site / BUILD / edition_id
+def edition_folder(site: Path, edition_id: str) -> Path:
+    """Where an edition's files stand, once it is whole."""
+    return site / EDITIONS / edition_id
+
+
+def build_folder(site: Path, name: str) -> Path:
+    """Where an edition is built; what an earlier, interrupted run finished is still there.
+
+    The folder around it is for what is noted meanwhile.
+    """
+    folder = site / BUILD / name / "edition"
     folder.mkdir(parents=True, exist_ok=True)
+    for half in folder.parent.rglob(".*.part"):
+        half.unlink()
     return folder
 
 
-def appear(site: Path, month: Month, edition_id: str) -> None:
-    """Let an edition that is built, or stands already, appear at its month, and at `senaste` if it is the latest.
+def keep(site: Path, build: Path, edition_id: str) -> None:
+    """Move a built edition, every byte of it on the disk, to where editions stand. Readers do not see it yet."""
+    _to_disk(build)
+    os.replace(build, edition_folder(site, edition_id))
+    _sync(site / EDITIONS)
 
-    What it replaces, and what other builds of the month left, is removed.
+
+def switch(site: Path, editions: dict[str, str], files: dict[str, str]) -> None:
+    """Let the site hold these editions at these addresses, the latest month at `senaste`, and these files.
+
+    `files` are the start page and whatever else stands at the top of the site, name → text. All of it appears at
+    once; then what nothing leads to any more is removed.
     """
-    former = site / str(month)
-    replaced = former.resolve() if former.is_symlink() else None
-    if not stands(site, edition_id):
-        os.replace(site / BUILD / edition_id, site / EDITIONS / edition_id)
-    _link(site, str(month), f"{EDITIONS}/{edition_id}")
-    _link(site, "senaste", str(months(site)[0]))
-    for old in [*([replaced] if replaced and replaced.name != edition_id else []), *(site / BUILD).glob(f"{month}-*")]:
-        shutil.rmtree(old, ignore_errors=True)
+    state = _new_state(site)
+    for name, edition_id in editions.items():
+        (state / name).symlink_to(f"../../{EDITIONS}/{edition_id}")
+    (state / LATEST).symlink_to(str(months(editions)[0]))
+    for name, text in files.items():
+        write_whole(state / name, text)
+    _to_disk(state)
+    _sync(site / STATES)
+    # An address leads somewhere from its first moment: a new month's to its edition, which nothing names yet.
+    for name in sorted(os.listdir(state)):
+        if not os.path.lexists(site / name):
+            _link(site, name, f"{EDITIONS}/{editions[name]}" if name in editions else f"{NOW}/{name}")
+    _sync(site)
+    _link(site, NOW, f"{STATES}/{state.name}")
+    settle(site)
+    tidy(site)
 
 
-def write_start(site: Path, html: str) -> None:
-    """Replace the site's start page."""
-    write_whole(site / "index.html", html)
+def settle(site: Path) -> None:
+    """Let every address lead through the state that holds: a publisher killed after its switch left that undone."""
+    if (site / NOW).is_symlink():
+        for name in sorted(os.listdir(site / NOW)):
+            path = site / name
+            if not path.is_symlink() or os.readlink(path) != f"{NOW}/{name}":
+                _link(site, name, f"{NOW}/{name}")
+        _sync(site)
+
+
+def _new_state(site: Path) -> Path:
+    number = 1 + max((int(path.name) for path in (site / STATES).iterdir()), default=0)
+    state = site / STATES / str(number)
+    state.mkdir()
+    return state
+
+
+def tidy(site: Path) -> None:
+    """Remove what nothing leads to: former states, replaced editions, builds of months that are published."""
+    for path in (site / BUILD).glob(f"*{GONE}"):
+        shutil.rmtree(path, ignore_errors=True)
+    reached = {path.resolve() for folder in (site, site / NOW) for path in folder.iterdir() if path.is_symlink()}
+    old = [path for name in (STATES, EDITIONS) for path in (site / name).iterdir() if path.resolve() not in reached]
+    for name in addresses(site):
+        old += (site / BUILD).glob(f"{name}-*")
+    for path in old:
+        # Out of its place whole: half an edition must never be taken for one that stands.
+        gone = site / BUILD / f"{path.name}{GONE}"
+        os.replace(path, gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _link(site: Path, name: str, target: str) -> None:
@@ -105,3 +182,18 @@ def _link(site: Path, name: str, target: str) -> None:
     part.unlink(missing_ok=True)
     part.symlink_to(target)
     os.replace(part, site / name)
+
+
+def _to_disk(folder: Path) -> None:
+    """Wait until a folder is on the disk with all that it holds, so that a power cut cannot empty what is published."""
+    for path in [*folder.rglob("*"), folder]:
+        if not path.is_symlink():
+            _sync(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

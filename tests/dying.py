@@ -1,0 +1,55 @@
+"""A publisher that is killed (SIGKILL) right after a given change to the file system, for a process of its own."""
+
+import io
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+from sobstat.edition.assets import vega_bundle
+from sobstat.edition.plan import read_params
+from sobstat.edition.publish import publish
+from sobstat.months import Month
+from sobstat.regions import parse_region
+
+vega_bundle()  # once, in the process that all of these are forked from
+
+CHANGES = ("replace", "rename", "symlink", "unlink", "rmdir", "mkdir")
+
+
+def publish_and_die(base: Path, month: str, regions: list[str], after: int, changes) -> None:
+    """Publish `base/site`, and die after so many changes; `changes` counts them. 0 lets it live."""
+
+    def counted(function):
+        def call(*args, **kwargs):
+            result = function(*args, **kwargs)
+            changes.value += 1
+            if changes.value == after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+    for name in CHANGES:
+        setattr(os, name, counted(getattr(os, name)))
+    read_only = io.open
+    created = counted(io.open)  # the file is there by then, and empty
+
+    def opened(file, mode="r", *args, **kwargs):
+        return (read_only if mode in ("r", "rb") else created)(file, mode, *args, **kwargs)
+
+    io.open = opened
+    tempfile.tempdir = str(base / "tmp")
+    publish_once(base, month, regions)
+
+
+def publish_once(base: Path, month: str, regions: list[str]) -> None:
+    """Publish `base/site` from what stands beside it."""
+    publish(
+        base / "w.duckdb",
+        base / "site",
+        read_params(base / "p.yml"),
+        month=Month.parse(month),
+        regions=[parse_region(name) for name in regions],
+        notebooks=base / "notebooks",
+    )
