@@ -69,6 +69,17 @@ class StatusTable:
         return render("status.html", title=self.title, columns=columns, rows=rows)
 
 
+# Filled in when an edition is published: it compares all of its pages with an earlier edition (edition/told.py).
+CHANGES_PLACE = '<p class="changes">Jämförelsen med den förra utgåvan görs när en utgåva publiceras.</p>'
+
+
+class Changes:
+    """The place on the page where the published edition tells what has changed since the one before it."""
+
+    def _repr_html_(self) -> str:
+        return CHANGES_PLACE
+
+
 def _written(value) -> str:
     """`12 345`, `4,2 %`, `2026-11-23 02:32` or `31 oktober 2026`; empty where there is no value."""
     if pd.isna(value):

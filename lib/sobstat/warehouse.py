@@ -139,8 +139,8 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
         raise SobstatError(f"The warehouse {warehouse} is empty: load an extract with `sobstat load DIR`.")
     if version not in (None, SCHEMA_VERSION):
         raise SobstatError(
-            f"{warehouse} has schema version {version}, and this program reads {SCHEMA_VERSION}: load the whole history "
-            "into a new warehouse."
+            f"{warehouse} has schema version {version}, and this program reads {SCHEMA_VERSION}: "
+            "load the whole history into a new warehouse."
         )
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import sobstat
+from sobstat.declarations import measures
 from sobstat.edition.plan import Edition, Page
 from sobstat.edition.run import write_whole
 from sobstat.months import Month, Period
@@ -17,9 +18,14 @@ MANIFEST = "manifest.json"
 
 
 def made_from(warehouse: Path, notebooks: Path) -> dict:
-    """What an edition is made from, by their hashes: the loads that the warehouse holds, the code, the notebooks."""
+    """What an edition is made from: the latest load and every file that was loaded, each measure's definition by its
+    version, and the hashes of code and notebooks.
+    """
+    inputs = load_history(warehouse)
     return {
-        "inputs": load_history(warehouse),
+        "load": inputs[-1]["load"],
+        "inputs": inputs,
+        "definitions": {measure.id: measure.version for measure in measures().values()},
         "code": {"version": version("sobstat"), "sha256": code_hash()},
         "notebooks": _hash_all(notebooks.glob("*.ipynb"), notebooks),
     }
@@ -33,7 +39,7 @@ def edition_id(edition: Edition, origin: dict) -> str:
 
 def differences(folder: Path, edition: Edition, origin: dict) -> list[str]:
     """In which entries of its manifest a published edition differs from what would be made now, pages aside."""
-    manifest = _read(folder)
+    manifest = read_manifest(folder)
     now = {**_parameters(edition), **origin}
     return [name for name in now if name != "pages" and manifest.get(name) != now[name]]
 
@@ -54,13 +60,14 @@ def write_manifest(build: Path, edition: Edition, origin: dict, assets: Iterable
     write_whole(build / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
 
 
-def _read(folder: Path) -> dict:
+def read_manifest(folder: Path) -> dict:
+    """The manifest of a published folder."""
     return json.loads((folder / MANIFEST).read_text("utf-8"))
 
 
 def read_edition(folder: Path) -> Edition:
     """The edition that a published folder holds, from its manifest."""
-    manifest = _read(folder)
+    manifest = read_manifest(folder)
     return Edition(
         month=Month.parse(manifest["month"]),
         period=Period.parse(manifest["from"], manifest["to"]),
@@ -68,6 +75,7 @@ def read_edition(folder: Path) -> Edition:
         pages=tuple(Page(page["notebook"], page["title"], parse_region(page["region"])) for page in manifest["pages"]),
         loaded=manifest["loaded"],
         synthetic=manifest["synthetic"],
+        earlier=manifest["earlier"],
     )
 
 
@@ -86,6 +94,7 @@ def _parameters(edition: Edition) -> dict:
         "min_antal": edition.min_antal,
         "loaded": edition.loaded,
         "synthetic": edition.synthetic,
+        "earlier": edition.earlier,
         "pages": [
             {"notebook": page.notebook, "title": page.title, "region": page.region.slug} for page in edition.pages
         ],

@@ -92,7 +92,8 @@ class Page:
 class Edition:
     """A month's publication: every page of every region, over one period.
 
-    `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up.
+    `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up, and
+    `earlier` the name of the edition that it tells changes since, if there is one.
     """
 
     month: Month
@@ -101,6 +102,7 @@ class Edition:
     pages: tuple[Page, ...]
     loaded: str
     synthetic: bool
+    earlier: str | None = None
 
     @property
     def regions(self) -> list[Region]:

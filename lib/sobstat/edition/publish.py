@@ -15,7 +15,9 @@ from sobstat.edition.manifest import differences, edition_id, made_from, read_ed
 from sobstat.edition.pages import render_edition_index, render_start
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
+from sobstat.edition.revision import find_revision
 from sobstat.edition.run import Job, check_notebook, write_whole
+from sobstat.edition.told import tell_changes
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
 from sobstat.errors import ReportError, SobstatError
 from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
@@ -79,7 +81,8 @@ def publish(
             editions = published.addresses(site)
             standing = site / str(month) if str(month) in editions else None
             pages = _pages(params, list(regions), standing)
-            edition = _plan(params, period_of(month, params.months), held, pages)
+            earlier = _earlier(editions, month)
+            edition = _plan(params, period_of(month, params.months), held, pages, earlier)
             origin = made_from(warehouse, notebooks)
             identity = edition_id(edition, origin)
             if editions.get(str(month)) == identity:
@@ -98,6 +101,8 @@ def publish(
                     for page in pages
                 ]
                 _make_pages(run, jobs, params, warehouse, keep_going, progress)
+                since = published.edition_folder(site, earlier) if earlier else None
+                tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
                 _refuse_if_changed(origin, warehouse, notebooks, build)
                 write_whole(build / "index.html", render_edition_index(edition, assets, _read_tables(build, edition)))
                 run.gates = check_edition(build, edition, site, params.max_page_kb)
@@ -168,8 +173,16 @@ def _pages(params: EditionParams, only: list[Region], standing: Path | None) -> 
     return tuple(sorted(pages, key=lambda page: order.get(page.region.slug, len(order))))
 
 
-def _plan(params: EditionParams, period: Period, held: Holdings, pages: tuple[Page, ...]) -> Edition:
-    return Edition(period.last, period, params.min_antal, pages, held.loaded, held.synthetic)
+def _plan(
+    params: EditionParams, period: Period, held: Holdings, pages: tuple[Page, ...], earlier: str | None = None
+) -> Edition:
+    return Edition(period.last, period, params.min_antal, pages, held.loaded, held.synthetic, earlier)
+
+
+def _earlier(editions: dict[str, str], month: Month) -> str | None:
+    """The name of the edition that a month's tells changes since: the latest one before it."""
+    before = [other for other in published.months(editions) if other < month]
+    return editions[str(before[0])] if before else None
 
 
 def _paths(notebooks: Path, page: Page, warehouse: Path) -> tuple[Path, Path]:
