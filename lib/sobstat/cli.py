@@ -143,9 +143,11 @@ def load(
 ) -> None:
     """Load an extract folder into the warehouse, all or nothing."""
     from sobstat.load import load_extract
+    from sobstat.load_log import logged
 
-    with _progress() as progress:
+    with logged(folder, warehouse, _say_wrong) as log, _progress() as progress:
         result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=progress)
+        log.outcome = "loaded" if result.changed else "nothing new"
     total = result.total
     if not result.changed:
         _say(f"Nothing new: all {total.read} rows of {folder} are in {warehouse} already; it was left as it is.")

@@ -6,17 +6,16 @@ that were set aside are only ever counted: their contents stay in the quarantine
 
 import re
 from datetime import date
-from importlib.resources import files
 
 import pandas as pd
-import yaml
 from babel.dates import format_date, format_datetime
-from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from sobstat import declarations
+from sobstat.declarations import measures
 from sobstat.load import MAX_SET_ASIDE
 from sobstat.months import STOCKHOLM
 from sobstat.report import RegionReport
-from sobstat.swedish import percent, whole
+from sobstat.swedish import enumerate_words, percent, whole
 from sobstat.templating import render
 
 # Above this share of unknown values the figures that rest on them are told to be read with care.
@@ -124,6 +123,19 @@ def latest_load(report: RegionReport) -> pd.DataFrame:
     )
 
 
+def files(report: RegionReport) -> pd.DataFrame:
+    """The files of the latest load: source, load, size, rows, and the beginning of their SHA-256."""
+    loaded = _read(
+        report,
+        """
+        SELECT fil, kalla, laddning, storlek, lasta, left(sha256, 12)
+        FROM lager.laddad_fil WHERE laddning = (SELECT max(laddning) FROM lager.laddning) ORDER BY fil
+        """,
+    )
+    loaded["kalla"] = loaded["kalla"].map(SOURCES)
+    return loaded.set_axis(["Fil", "Källa", "Laddning", "Byte", "Lästa rader", "SHA-256, början"], axis="columns")
+
+
 def set_aside(report: RegionReport) -> pd.DataFrame:
     """How many rows each load set aside, by source and reason; a row with two reasons stands under both."""
     return _reasons(report, "SELECT laddning, kalla, skal, count(*) FROM lager.karantan GROUP BY ALL", "Skäl")
@@ -183,19 +195,13 @@ def status(report: RegionReport) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Kontroll", "Läge", "Uppmätt"])
 
 
-class Release(BaseModel):
-    """A note of releases.yml."""
-
-    model_config = ConfigDict(extra="forbid")
-    date: date
-    text: str
-
-
 def releases() -> pd.DataFrame:
-    """The publication's release notes, the latest first."""
-    notes = yaml.safe_load(files("sobstat").joinpath("releases.yml").read_text("utf-8"))
-    rows = [(note.date, note.text) for note in TypeAdapter(list[Release]).validate_python(notes)]
-    return pd.DataFrame(rows, columns=["Datum", "Vad som är nytt"]).sort_values("Datum", ascending=False)
+    """The publication's release notes with the definitions that are new, the latest first."""
+    rows = []
+    for note in declarations.releases():
+        new = [f"{measures()[name].title} (definition {version})" for name, version in note.definitions.items()]
+        rows.append((note.date, f"{note.text} Nya definitioner: {enumerate_words(new)}." if new else note.text))
+    return pd.DataFrame(rows, columns=["Datum", "Vad som är nytt"])
 
 
 def _read(report: RegionReport, query: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import sobstat
-from sobstat.declarations import measures
+from sobstat.declarations import definitions
 from sobstat.edition.plan import Edition, Page
 from sobstat.edition.run import write_whole
 from sobstat.months import Month, Period
@@ -25,7 +25,7 @@ def made_from(warehouse: Path, notebooks: Path) -> dict:
     return {
         "load": inputs[-1]["load"],
         "inputs": inputs,
-        "definitions": {measure.id: measure.version for measure in measures().values()},
+        "definitions": definitions(),
         "code": {"version": version("sobstat"), "sha256": code_hash()},
         "notebooks": _hash_all(notebooks.glob("*.ipynb"), notebooks),
     }
