@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import altair as alt
@@ -107,6 +108,6 @@ def build_site(warehouse: Path, site: Path) -> None:
         report.close()
     index = render_edition_index(EDITION, assets, tables)
     (site / str(EDITION.month) / "index.html").write_text(index, encoding="utf-8")
-    start = render_start(EDITION, assets, tables, [Month(2025, 10), Month(2025, 9)])
+    start = render_start(EDITION, assets, tables, [EDITION, replace(EDITION, month=Month(2025, 9))])
     (site / "index.html").write_text(start, encoding="utf-8")
     (site / "senaste").symlink_to(str(EDITION.month))

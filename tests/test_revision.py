@@ -4,86 +4,19 @@ moved, one with a new name, and the same published figures counted by hand.
 
 import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-import pytest
 from bs4 import BeautifulSoup
 
-from extracts import make_extract, write_extract
+from months import NOVEMBER, OKTOBER
 from sobstat.declarations import measures
 from sobstat.edition.manifest import read_edition
-from sobstat.edition.plan import EditionParams
-from sobstat.edition.publish import publish
 from sobstat.edition.revision import find_revision
-from sobstat.load import load_extract
 from sobstat.months import Month
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-OKTOBER, NOVEMBER = Month(2025, 10), Month(2025, 11)
-PARAMS = EditionParams(
-    months=2,
-    regions=["riket", "skane"],
-    notebooks={
-        "oversikt": {"title": "Översikt", "regions": ["riket"]},
-        "invanare": {"title": "Invånare"},
-        "laddningar": {"title": "Laddningar", "regions": ["riket"]},
-    },
-)
-HSA = """
-    | hsa_id | namn    | lan_kod |
-    | SE01-A | Giver A | 01      |
-    | SE01-C | Giver C | {c_lan} |
-    | SE12-B | {b}     | 12      |
-"""
-
-
-def starts(name: str, count: int, vardgivare: str, day: str, kon: str = "Kvinna") -> list[dict]:
-    return [
-        {
-            "transaktion_id": f"{name}{n}",
-            "arende_id": f"{name}{n}",
-            "status": "Inprogress",
-            "tidpunkt": f"{day}T10:00:00Z",
-            "vardgivare_id": vardgivare,
-            "vardenhet_id": f"{vardgivare}1",
-            "vardtagare_id": f"p{name}{n}",
-            "kon": kon,
-        }
-        for n in range(count)
-    ]
-
-
-# In Stockholm 20 women with A and 12 men with C, in Skåne 15 women with B.
-FIRST = [
-    *starts("a", 20, "SE01-A", "2025-09-03"),
-    *starts("c", 12, "SE01-C", "2025-10-06", kon="Man"),
-    *starts("b", 15, "SE12-B", "2025-10-08"),
-]
-# Afterwards: November, 13 late men of October with B, a corrected moment, and a case of October that starts anew.
-LATER = [
-    *starts("n", 11, "SE01-A", "2025-11-04"),
-    *starts("late", 13, "SE12-B", "2025-10-20", kon="Man"),
-    {**starts("c", 1, "SE01-C", "2025-10-06", kon="Man")[0], "moment": "Stress"},
-    {**starts("b", 1, "SE12-B", "2025-11-10")[0], "transaktion_id": "again"},
-]
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """Two months, as they are published one after the other: the site and the warehouse."""
-    folder = tmp_path_factory.mktemp("revision")
-    warehouse, site = folder / "w.duckdb", folder / "site"
-    months = [
-        (FIRST, HSA.format(c_lan="01", b="Giver B"), datetime(2025, 11, 1, 5, tzinfo=UTC), OKTOBER),
-        (LATER, HSA.format(c_lan="12", b="Nya B"), datetime(2025, 12, 1, 5, tzinfo=UTC), NOVEMBER),
-    ]
-    for rows, hsa, now, month in months:
-        extract = make_extract(rows, hsa_vardgivare=hsa)
-        load_extract(write_extract(extract, folder / str(month)), warehouse, now=now)
-        publish(warehouse, site, PARAMS, month=month, notebooks=NOTEBOOKS)
-    return site, warehouse
+LATE, MOVED = "sena eller rättade transaktioner", "vårdgivare har bytt län i HSA"
+AGAIN = "senare händelser i samma ärenden"
 
 
 def changes(site: Path, month: Month = NOVEMBER) -> pd.DataFrame:
@@ -97,63 +30,56 @@ def told(site: Path, region: str, report: str, **group: str) -> list[list[str]]:
     return found[["matt", "fran", "till", "till_status", "skal"]].values.tolist()
 
 
-LATE, MOVED, AGAIN = (
-    "sena eller rättade transaktioner",
-    "vårdgivare har bytt län i HSA",
-    "senare händelser i samma ärenden",
-)
-
-
-def test_every_region_of_the_earlier_edition_is_compared(published):
-    site, _ = published
+def test_every_region_of_the_earlier_edition_is_compared(two_months):
+    site, _ = two_months
     assert set(changes(site)["region"]) == {"riket", "skane"}
 
 
-def test_the_first_edition_has_nothing_to_compare_with(published):
-    site, _ = published
+def test_the_first_edition_has_nothing_to_compare_with(two_months):
+    site, _ = two_months
     assert changes(site, OKTOBER).empty
     page = (site / "2025-10" / "riket" / "laddningar.html").read_text("utf-8")
     assert "Det finns ingen tidigare utgåva att jämföra med." in page
 
 
-def test_starts_of_lan_tell_late_transactions_and_the_move(published):
-    site, _ = published
+def test_starts_of_lan_tell_late_transactions_and_the_move(two_months):
+    site, _ = two_months
     assert told(site, "riket", "per-lan", lan_kod="01") == [["startade", "32", "20", "", MOVED]]
     assert told(site, "riket", "per-lan", lan_kod="12") == [["startade", "15", "40", "", f"{LATE}; {MOVED}"]]
 
 
-def test_only_late_transactions_changed_what_does_not_follow_the_lan(published):
-    site, _ = published
+def test_only_late_transactions_changed_what_does_not_follow_the_lan(two_months):
+    site, _ = two_months
     assert told(site, "riket", "per-process") == [["startade", "47", "60", "", LATE]]
 
 
-def test_a_months_figure_is_now_what_the_new_edition_shows(published):
-    site, _ = published
+def test_a_months_figure_is_now_what_the_new_edition_shows(two_months):
+    site, _ = two_months
     assert told(site, "riket", "per-manad", manad="2025-09") == []
     assert told(site, "riket", "per-manad", manad="2025-10") == [["startade", "27", "39", "", f"{LATE}; {AGAIN}"]]
 
 
-def test_a_corrected_transaction_changes_both_moments(published):
-    site, _ = published
+def test_a_corrected_transaction_changes_both_moments(two_months):
+    site, _ = two_months
     assert told(site, "riket", "pagaende-per-moment", manad="2025-10", moment="Stress") == [
         ["pagaende", "0", "1", "", LATE]
     ]
 
 
-def test_residents_are_told_from_and_to_only_where_the_difference_is_no_small_count(published):
-    site, _ = published
+def test_residents_are_told_from_and_to_only_where_the_difference_is_no_small_count(two_months):
+    site, _ = two_months
     assert told(site, "riket", "vardtagare-per-kon", kon="Man")[0] == ["vardtagare", "12", "25", "", LATE]
     assert told(site, "riket", "vardtagare-per-kon", kon="Kvinna") == [["andel", "0.7447", "", "andrad", LATE]]
 
 
-def test_what_was_hidden_is_not_told(published):
-    site, _ = published
+def test_what_was_hidden_is_not_told(two_months):
+    site, _ = two_months
     # No man in Skåne was shown in October: 0 is hidden.
     assert told(site, "skane", "vardtagare-per-kon", kon="Man") == []
 
 
-def test_the_page_says_what_and_why(published):
-    site, _ = published
+def test_the_page_says_what_and_why(two_months):
+    site, _ = two_months
     page = BeautifulSoup((site / "2025-11" / "riket" / "laddningar.html").read_text("utf-8"), "html.parser")
     section = page.find("div", class_="changes").get_text(" ", strip=True)
     assert "oktober 2025" in section
@@ -168,8 +94,8 @@ def test_the_page_says_what_and_why(published):
     assert [cell.get_text() for cell in renamed.tbody.find_all(["th", "td"])] == ["SE12-B", "Giver B", "Nya B"]
 
 
-def test_the_manifest_names_the_load_the_definitions_and_the_edition_compared_with(published):
-    site, _ = published
+def test_the_manifest_names_the_load_the_definitions_and_the_edition_compared_with(two_months):
+    site, _ = two_months
     first, second = (
         json.loads((site / str(month) / "manifest.json").read_text("utf-8")) for month in (OKTOBER, NOVEMBER)
     )
@@ -189,8 +115,8 @@ def edited(site: Path, tmp_path: Path, **entries) -> Path:
     return copy
 
 
-def test_a_new_definition_is_told_for_its_measure_and_those_computed_from_it(published, tmp_path):
-    site, warehouse = published
+def test_a_new_definition_is_told_for_its_measure_and_those_computed_from_it(two_months, tmp_path):
+    site, warehouse = two_months
     folder = site / "2025-11"
     definitions = {measure.id: measure.version for measure in measures().values()} | {"startade": 0}
     earlier = edited(site, tmp_path, definitions=definitions, code={"version": "0", "sha256": "another"})
@@ -202,8 +128,8 @@ def test_a_new_definition_is_told_for_its_measure_and_those_computed_from_it(pub
     assert "ändrat program" not in " ".join(found["skal"])
 
 
-def test_a_rebuilt_warehouse_is_told_as_such(published, tmp_path):
-    site, warehouse = published
+def test_a_rebuilt_warehouse_is_told_as_such(two_months, tmp_path):
+    site, warehouse = two_months
     folder = site / "2025-11"
     inputs = json.loads((site / "2025-10" / "manifest.json").read_text("utf-8"))["inputs"]
     earlier = edited(site, tmp_path, inputs=[{**entry, "time": "2025-11-01 04:00:00"} for entry in inputs])
@@ -211,8 +137,8 @@ def test_a_rebuilt_warehouse_is_told_as_such(published, tmp_path):
     assert set(found.query("rapport == 'per-process'")["skal"]) == {"datalagret har byggts om"}
 
 
-def test_the_same_data_give_no_change(published):
-    site, warehouse = published
+def test_the_same_data_give_no_change(two_months):
+    site, warehouse = two_months
     revision = find_revision(site / "2025-11", read_edition(site / "2025-11"), (site / "2025-11").resolve(), warehouse)
     assert revision.figures.empty
     assert revision.compared > 100

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 
 from sobstat.declarations import reports
+from sobstat.edition.feed import FEED
 from sobstat.edition.manifest import MANIFEST
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError
@@ -177,4 +178,4 @@ def _leads_somewhere(name: str, target: str, build: Path, site: Path) -> bool:
     if outside.parts[:1] == ("senaste",):
         inside = build.joinpath(*outside.parts[1:])
         return inside.is_file() or (inside / "index.html").is_file()
-    return outside in (Path("."), Path("index.html")) or (site / outside).is_file()
+    return outside in (Path("."), Path("index.html"), Path(FEED)) or (site / outside).is_file()

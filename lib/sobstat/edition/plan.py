@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from sobstat.disclosure import MIN_ANTAL
+from sobstat.edition.notices import WITHDRAWN, Notice
 from sobstat.errors import SobstatError
 from sobstat.months import FIRST_MONTH, Month, Period
 from sobstat.regions import REGIONS, Region, parse_region
@@ -93,7 +94,8 @@ class Edition:
     """A month's publication: every page of every region, over one period.
 
     `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up, and
-    `earlier` the name of the edition that it tells changes since, if there is one.
+    `earlier` the name of the edition that it tells changes since, if there is one. `notices` tell what was done to
+    earlier versions of it.
     """
 
     month: Month
@@ -103,6 +105,12 @@ class Edition:
     loaded: str
     synthetic: bool
     earlier: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether nothing but the notice of its withdrawal stands at its address."""
+        return bool(self.notices) and self.notices[-1].kind == WITHDRAWN
 
     @property
     def regions(self) -> list[Region]:
