@@ -32,13 +32,13 @@ def tell_changes(build: Path, edition: Edition, revision: Revision) -> None:
     for page in edition.pages:
         html = (build / page.address).read_text("utf-8")
         if CHANGES_PLACE in html:
-            section = render_changes(revision, edition.min_antal)
+            section = render_changes(revision, edition)
             write_whole(build / page.address, html.replace(CHANGES_PLACE, section))
 
 
-def render_changes(revision: Revision, min_antal: int) -> str:
+def render_changes(revision: Revision, edition: Edition) -> str:
     """The changes as HTML: how many, why, where, the largest, and who has moved or has a new name."""
-    figures, changed = revision.figures, len(revision.figures)
+    figures, changed, min_antal = revision.figures, len(revision.figures), edition.min_antal
     if not revision.earlier or not changed:
         tables = []
     else:
@@ -48,6 +48,7 @@ def render_changes(revision: Revision, min_antal: int) -> str:
     return render(
         "changes.html",
         earlier=revision.earlier,
+        same_month=revision.earlier is not None and revision.earlier.month == edition.month,
         compared=whole(revision.compared),
         changed=said,
         share=percent(changed / revision.compared) if changed else "",
