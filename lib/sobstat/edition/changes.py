@@ -16,6 +16,7 @@ import pandas as pd
 from sobstat.declarations import Measure, Report, dimensions, measures
 from sobstat.disclosure import HIDDEN
 
+CHANGES = "andringar.csv"
 SMALL, DERIVED = "liten", "andrad"
 NO_LONGER_SHOWN = "visas inte längre"
 UNKNOWN_CAUSE = "kan inte anges"

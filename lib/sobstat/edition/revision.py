@@ -25,7 +25,6 @@ from sobstat.report import open_report
 from sobstat.tables import build_facts, make_table
 from sobstat.warehouse import as_loaded, attach, load_history, session, table_of
 
-CHANGES = "andringar.csv"
 PROGRAM, DEFINITION = "ändrat program", "ny definition"
 TRANSACTIONS = "sena eller rättade transaktioner"
 CATALOGUE = "vårdgivare har bytt län i HSA"

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from sobstat.declarations import Measure, measures, reports
 from sobstat.disclosure import HIDDEN
-from sobstat.edition.changes import DERIVED, GROUP_COLUMNS, SMALL
+from sobstat.edition.changes import CHANGES, DERIVED, GROUP_COLUMNS, SMALL
 from sobstat.edition.plan import Edition
-from sobstat.edition.revision import CHANGES, Revision
+from sobstat.edition.revision import Revision
 from sobstat.edition.run import write_whole
 from sobstat.files import to_csv
 from sobstat.loads import CHANGES_PLACE, StatusTable

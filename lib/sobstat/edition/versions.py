@@ -94,6 +94,7 @@ def withdraw(site: Path, month: Month, reason: str) -> list[Month]:
             raise SobstatError(f"{month} is not published in {site}, so it cannot be withdrawn.")
         standing = read_edition(site / str(month))
         if standing.withdrawn:
+            published.tidy(site)  # a withdrawal that was killed after its switch left the figures where they stood
             raise SobstatError(f"{month} was withdrawn already, on {standing.notices[-1].day}.")
         notice = make_notice(WITHDRAWN, reason, standing.loaded)
         formers = {former.former for former in standing.notices if former.former}
