@@ -97,11 +97,16 @@ def find_revision(
     progress("Comparing with the earlier edition", len(past.regions), len(past.regions))
     return Revision(
         past,
-        pd.concat(figures, ignore_index=True).reindex(columns=COLUMNS).fillna(""),
-        pd.concat(names, ignore_index=True).drop_duplicates().reindex(columns=RENAMED_COLUMNS),
+        _stack(figures, COLUMNS).fillna(""),
+        _stack(names, RENAMED_COLUMNS).drop_duplicates(),
         moved,
         compared,
     )
+
+
+def _stack(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """The frames below each other, with these columns; an edition without a table has none."""
+    return pd.concat([pd.DataFrame(columns=columns, dtype=object), *frames], ignore_index=True).reindex(columns=columns)
 
 
 def _read(folder: Path, region: Region) -> Tables:
