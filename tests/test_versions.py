@@ -1,11 +1,14 @@
 """Editions that are replaced or withdrawn, openly; and the feed that tells of it."""
 
 import dataclasses
+import functools
 import hashlib
 import json
+import multiprocessing
 import os
 import re
 import shutil
+import signal
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,8 +16,12 @@ from xml.etree import ElementTree
 import pytest
 from bs4 import BeautifulSoup
 
+import dying
 from months import NOVEMBER, OKTOBER, PARAMS
+from small import readable, small_base, small_notebook
 from sobstat.edition import notices
+from sobstat.edition import publish as publishing
+from sobstat.edition import site as published
 from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.manifest import read_edition
 from sobstat.edition.notices import REPLACED, WITHDRAWN, Notice
@@ -241,3 +248,71 @@ def test_a_notice_is_of_today_and_its_reason_one_line():
     notice = notices.make_notice(WITHDRAWN, "  Två \n rader ", "2025-11-01")
     assert notice.reason == "Två rader"
     assert date.fromisoformat(notice.day)
+
+
+def killed_everywhere(base: Path, folder: Path, monkeypatch, die, *arguments) -> None:
+    """Kill a change of the site after each of its steps: readers find all of it or nothing, and it can be completed."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["dying"])
+    changes = server.Value("i", 0)
+
+    def run(name: str, after: int) -> Path:
+        changes.value = 0
+        copy = folder / name
+        if not copy.exists():
+            shutil.copytree(base, copy, symlinks=True)
+        process = server.Process(target=die, args=(copy, *arguments), kwargs={"after": after, "changes": changes})
+        process.start()
+        process.join(timeout=120)
+        assert process.exitcode == (-signal.SIGKILL if after else 0)
+        return copy / "site"
+
+    whole = run("whole", 0)
+    total, before, after = changes.value, readable(base / "site"), readable(whole)
+    outcomes = set()
+    for point in range(1, total + 1):
+        site = run(str(point), point)
+        now = {name: content for name, content in readable(site).items() if name[:7] != "assets/"}
+        done = now["index.html"] == after["index.html"]
+        # The address of a former version may stand a step before anything leads to it.
+        now = {name: content for name, content in now.items() if done or not name.startswith("2025-09-v1/")}
+        assert now.items() <= (after if done else before).items(), f"a mixture at change {point}"
+        outcomes.add(done)
+        if not done:
+            assert readable(run(str(point), 0)) == after, f"not completed after change {point}"
+        shutil.rmtree(folder / str(point))
+    assert outcomes == {False, True}
+
+
+@pytest.fixture(scope="module")
+def small_site(tmp_path_factory):
+    """A small site with September, whose notebook has been changed since, and a replacement built up to the gates."""
+    base = small_base(tmp_path_factory.mktemp("small"))
+    dying.publish_once(base, "2025-09", ["riket"])
+    small_notebook(base / "notebooks", "liten", "region * 2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "check_edition", lambda *_: pytest.fail("at the gates"))
+        with pytest.raises(pytest.fail.Exception, match="at the gates"):
+            dying.publish_once(base, "2025-09", [], "Rättad")
+    return base
+
+
+def test_a_withdrawal_that_is_killed_leaves_the_site_as_it_was_or_withdrawn(small_site, tmp_path, monkeypatch):
+    killed_everywhere(small_site, tmp_path, monkeypatch, dying.withdraw_and_die, "2025-09")
+
+
+def test_a_replacement_that_is_killed_leaves_the_site_as_it_was_or_replaced(small_site, tmp_path, monkeypatch):
+    die = functools.partial(dying.publish_and_die, replace="Rättad")
+    killed_everywhere(small_site, tmp_path, monkeypatch, die, "2025-09", [])
+
+
+def test_a_withdrawal_that_was_killed_before_it_tidied_is_tidied_when_repeated(small_site, tmp_path):
+    base = Path(shutil.copytree(small_site, tmp_path / "x", symlinks=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(published, "tidy", lambda site: None)
+        withdraw(base / "site", Month(2025, 9), REASON)
+    assert len(list((base / "site" / ".editions").iterdir())) == 2
+    with pytest.raises(SobstatError, match="withdrawn already"):
+        withdraw(base / "site", Month(2025, 9), REASON)
+    assert len(list((base / "site" / ".editions").iterdir())) == 1
