@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from extracts import table
 from sobstat.declarations import reports
+from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.changes import Step, changed_figures, renamed, shown_figures
 
 
@@ -17,7 +18,7 @@ def frame(text: str) -> pd.DataFrame:
 def told(report: str, earlier: str, now: str, steps: list[tuple] = (), min_antal: int = 10) -> list[list[str]]:
     """The changed figures as lists: the group's own columns, matt, fran, till, till_status, skal."""
     steps = [Step(cause, frame(before), frame(after)) for cause, before, after in steps]
-    found = changed_figures(reports()[report], frame(earlier), frame(now), steps, min_antal)
+    found = changed_figures(reports()[report], frame(earlier), frame(now), steps, Thresholds(min_antal))
     assert (found.pop("rapport") == report).all()
     return found.values.tolist()
 
@@ -163,7 +164,9 @@ def test_nothing_hidden_and_no_small_difference_is_ever_told(before, hidden_befo
     report = reports()["vardtagare-per-kon"]
     earlier, later = protected(before, hidden_before), protected(now, hidden_now)
     raw = protected(now, [False] * 3)
-    found = changed_figures(report, earlier, later, [Step("a", earlier, raw)], min_antal).set_index(["kon", "matt"])
+    found = changed_figures(report, earlier, later, [Step("a", earlier, raw)], Thresholds(min_antal)).set_index(
+        ["kon", "matt"]
+    )
     for n, kon in enumerate(("Kvinna", "Man", "Okänt")):
         if hidden_before[n]:
             assert (kon, "vardtagare") not in found.index

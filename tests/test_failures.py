@@ -31,7 +31,7 @@ from sobstat.months import Month
 from sobstat.regions import RIKET
 
 FULL_DISK = """import os, glob
-[build] = glob.glob("../site/.build/2025-10-*")
+[build] = glob.glob("../site/.build/2025-10-*/edition")
 os.makedirs(f"{build}/riket", exist_ok=True)
 os.symlink("/dev/full", f"{build}/riket/.full.html.part")"""
 LEAVE_A_PROCESS = 'import subprocess; subprocess.Popen(["sleep", "600"], start_new_session=True)'
@@ -120,6 +120,12 @@ def test_every_failed_page_is_in_the_run_report_with_cell_error_and_command(base
     assert [p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(base / "notebooks")] == []
     build = base / report["build"]
     assert {path.name for path in build.rglob("*") if path.is_file()} == {"liten.html"}
+    for name in cells:  # mended: what was made is kept
+        shutil.copy(base / "notebooks" / "liten.ipynb", base / "notebooks" / f"{name}.ipynb")
+    shutil.rmtree(base / "runs")
+    assert sobstat(base, "publish", "--month", "2025-10").returncode == 0
+    outcomes = {page["notebook"]: page["outcome"] for page in the_report(base)[1]["pages"]}
+    assert outcomes == dict.fromkeys(cells, "made") | {"liten": "kept"}
 
 
 def test_the_command_in_the_report_shows_the_error_again(base):
@@ -163,7 +169,7 @@ def test_a_read_only_target_is_told(base):
     assert readable(base / "site") == before
 
 
-def test_the_lock_goes_with_the_publisher_even_if_something_outlives_it(base):
+def test_the_lock_and_temporary_files_go_with_the_publisher_even_if_something_outlives_it(base, temporary):
     """A notebook's own child keeps running: it holds nothing of the publisher's."""
     small_notebook(base / "notebooks", "liten", LEAVE_A_PROCESS, "import time; time.sleep(600)")
     command = [sys.executable, "-m", "sobstat", "publish", "--params", "p.yml", "--warehouse", "w.duckdb"]
@@ -180,6 +186,10 @@ def test_the_lock_goes_with_the_publisher_even_if_something_outlives_it(base):
     with locked(base / "site"):
         pass
     sleepers[0].kill()
+    end = time.monotonic() + 120
+    while os.listdir(temporary) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert os.listdir(temporary) == []
 
 
 def test_due_months_are_published_oldest_first_until_one_fails(base):

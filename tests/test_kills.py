@@ -93,7 +93,7 @@ def only_what_readers_need(site: Path) -> bool:
 @pytest.mark.parametrize("scenario", ["the first edition", "another month", "another region"])
 def test_killed_after_any_change_to_the_file_system(bases, tmp_path, scenario, monkeypatch):
     base, month, regions = bases[scenario]
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # where the server finds what it loads before it forks
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the server loads `dying` before it forks
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["dying"])
     changes = server.Value("i", 0)

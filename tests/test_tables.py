@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from extracts import load, make_extract
 from sobstat import declarations
 from sobstat.declarations import Measure, dimensions, measures, reports
-from sobstat.disclosure import HIDDEN, protect
+from sobstat.disclosure.rule import HIDDEN, Thresholds, protect
 from sobstat.errors import SobstatError
 from sobstat.report import open_report
 from sobstat.tables import FACTS, WINDOWED_FACT, fact_sql
@@ -115,7 +115,7 @@ CASES = PERSONS.model_copy(update={"id": "startade", "persons": False})
 @given(counts=st.lists(st.integers(0, 30)), threshold=st.integers(0, 20))
 def test_a_count_of_residents_is_shown_only_when_it_exceeds_the_threshold(counts, threshold):
     table = pd.DataFrame({"vardtagare": pd.array(counts, dtype="Int64"), "startade": pd.array(counts, dtype="Int64")})
-    shown = protect(table, [PERSONS, CASES], threshold)
+    shown = protect(table, [PERSONS, CASES], Thresholds(threshold))
     for count, value, status in zip(counts, shown["vardtagare"], shown["vardtagare_status"], strict=True):
         if count > threshold or threshold == 0:
             assert (value, status) == (count, "")

@@ -18,7 +18,7 @@ import pandas as pd
 
 from sobstat.additive import allow_sums
 from sobstat.declarations import dimensions, measures
-from sobstat.disclosure import HIDDEN
+from sobstat.disclosure.rule import HIDDEN
 from sobstat.swedish import vega_locale, whole
 
 # The same thing has the same colour on every chart; each stands out from white by at least 4.5:1.

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sobstat import contract
-from sobstat.disclosure import MIN_ANTAL
+from sobstat.disclosure.rule import MIN_ANTAL
 from sobstat.edition.plan import PARAMS
 from sobstat.errors import ReportError, SobstatError
 from sobstat.warehouse import DEFAULT_WAREHOUSE

@@ -69,14 +69,14 @@ class StatusTable:
 
 
 # Filled in when an edition is published: it compares all of its pages with an earlier edition (edition/told.py).
-CHANGES_PLACE = '<p class="changes">Jämförelsen med den förra utgåvan görs när en utgåva publiceras.</p>'
+CHANGES_PLACE = re.compile("<!--changes-->.*?<!--/changes-->", re.DOTALL)
 
 
 class Changes:
     """The place on the page where the published edition tells what has changed since the one before it."""
 
     def _repr_html_(self) -> str:
-        return CHANGES_PLACE
+        return "<!--changes--><p>Jämförelsen med den förra utgåvan görs när en utgåva publiceras.</p><!--/changes-->"
 
 
 def _written(value) -> str:

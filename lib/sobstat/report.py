@@ -4,33 +4,41 @@
     report.table("per-lan")                                       a table of the publication
     report.breakdown(["startade", "behandlare"], by=["process"])  any other
 
-Both return pandas DataFrames in which small counts of residents are hidden already.
+Both return pandas DataFrames in which small counts of residents are hidden already, and with them what would give
+these away.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sobstat.declarations import Report, reports
-from sobstat.disclosure import MIN_ANTAL
+from sobstat.declarations import Measure, Report, reports
+from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
 from sobstat.errors import SobstatError
 from sobstat.months import Period, this_month
 from sobstat.regions import Region, parse_region
 from sobstat.tables import build_facts, make_table
 from sobstat.warehouse import SYNTHETIC, attach, session
 
+if TYPE_CHECKING:
+    from sobstat.disclosure.mask import Mask
+
 
 class RegionReport:
     """The figures of one region and period; made by `open_report`."""
 
-    def __init__(self, region: Region, period: Period, warehouse: Path, min_antal: int):
+    def __init__(self, region: Region, period: Period, warehouse: Path, thresholds: Thresholds):
         self.region = region
         self.period = period
-        self.min_antal = min_antal
+        self.warehouse = warehouse
+        self.thresholds = thresholds
         self._stack = ExitStack()
         self.con = self._stack.enter_context(session())
         attach(self.con, warehouse)
@@ -42,14 +50,32 @@ class RegionReport:
         Raises SobstatError for an unknown id.
         """
         report = find_report(report_id)
-        return make_table(self.con, report.measures, report.by, drilldown=report.drilldown, min_antal=self.min_antal)
+        return self._make(report.measures, report.by, report.drilldown)
 
     def breakdown(self, measures: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
         """Any measures of measures.yml, broken down by any dimensions of dimensions.yml.
 
+        A breakdown that no report has is not protected against others: its hidden counts may be worked out.
         Raises SobstatError for unknown names, or a breakdown that a measure does not have.
         """
-        return make_table(self.con, list(measures), list(by), min_antal=self.min_antal)
+        return self._make(list(measures), list(by), False)
+
+    def _make(self, names: list[str], by: list[str], drilldown: bool) -> pd.DataFrame:
+        def complementary(table: pd.DataFrame, counted: list[Measure]) -> Mapping[str, pd.Series]:
+            if not any(self.thresholds.of(measure) for measure in counted):
+                return {}
+            return self.mask.complementary(table, by, counted, self.region)
+
+        return make_table(
+            self.con, names, by, drilldown=drilldown, thresholds=self.thresholds, complementary=complementary
+        )
+
+    @cached_property
+    def mask(self) -> Mask:
+        """What is hidden in the period, in all of the country."""
+        from sobstat.disclosure.mask import choose_mask
+
+        return choose_mask(self.warehouse, self.period, self.thresholds)
 
     def figure(self, report_id: str, chart=None):
         """The figure of a report for a notebook cell to show: finding, chart, table, definitions and file.
@@ -93,18 +119,25 @@ def open_report(
     to_month: str,
     warehouse: str | Path,
     min_antal: int = MIN_ANTAL,
+    min_startade: int = 0,
+    min_avslutade: int = 0,
+    min_pagaende: int = 0,
+    min_behandlare: int = 0,
 ) -> RegionReport:
     """Open a report for a region (`riket`, or a län by code, slug or name) and whole months, both included.
 
-    The warehouse is opened read-only. Counts of residents are shown when they exceed `min_antal`.
+    The warehouse is opened read-only. Counts of residents are shown when they exceed `min_antal`, other counts when
+    they exceed their own threshold; 0 hides nothing.
     Raises SobstatError for an unknown region, a period before October 2015, reversed or not yet over, a negative
-    or fractional `min_antal`, or a warehouse that cannot be read.
+    or fractional threshold, or a warehouse that cannot be read.
     """
     period = Period.parse(from_month, to_month)
     if period.last >= this_month():
         raise SobstatError(
             f"The period ends in {period.last}, which is not over: the last whole month is {this_month() + -1}."
         )
-    if not isinstance(min_antal, int) or isinstance(min_antal, bool) or min_antal < 0:
-        raise SobstatError(f"min_antal is {min_antal!r}: give a whole number, 0 or more.")
-    return RegionReport(parse_region(region), period, Path(warehouse), min_antal)
+    thresholds = Thresholds(min_antal, min_startade, min_avslutade, min_pagaende, min_behandlare)
+    for name, value in thresholds.as_dict().items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise SobstatError(f"{name} is {value!r}: give a whole number, 0 or more.")
+    return RegionReport(parse_region(region), period, Path(warehouse), thresholds)

@@ -1,10 +1,11 @@
 """From measures and a breakdown to a table: one query, every level of a drill-down at once.
 
 The query stacks the rows of the facts that the measures count (`rader`) and the fixed groups of the breakdown with
-nothing to count (`fasta`), and groups them. Then the table is protected (disclosure.py), and ratios and shares are
+nothing to count (`fasta`), and groups them. Then the table is protected (disclosure/), and ratios and shares are
 computed from what is left.
 """
 
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 
 import duckdb
@@ -13,7 +14,7 @@ import pandas as pd
 from sobstat.additive import refuse_sums
 from sobstat.contract import sources
 from sobstat.declarations import Dimension, Measure, dimensions, measures
-from sobstat.disclosure import protect
+from sobstat.disclosure.rule import Thresholds, protect
 from sobstat.errors import SobstatError
 from sobstat.months import Period
 from sobstat.regions import LAN, RIKET, Region
@@ -71,33 +72,27 @@ def make_table(
     by: list[str],
     *,
     drilldown: bool = False,
-    min_antal: int,
+    thresholds: Thresholds,
+    complementary: Callable[[pd.DataFrame, list[Measure]], Mapping[str, pd.Series]] = lambda table, measures: {},
 ) -> pd.DataFrame:
     """A protected table of measures broken down by dimensions, in the order of a page.
 
-    `con` is a session with the facts of a period and region (`build_facts`). Columns: `niva` for a drill-down, the
+    `con` is a session with the facts of a period and region (`build_facts`); `complementary` tells which counts of
+    the table are hidden besides those that do not exceed their threshold. Columns: `niva` for a drill-down, the
     dimensions' columns, each measure (Int64, or Float64 for ratios and shares; missing where hidden or undefined),
-    each count of residents followed by `<measure>_status`. Distinct counts, ratios, and stocks
-    of several months refuse to be summed.
+    each count of residents, and each other count with a threshold, followed by `<measure>_status`. Distinct counts,
+    ratios, and stocks of several months refuse to be summed.
     Raises SobstatError for a breakdown that a measure does not have.
     """
     wanted = [_declared(measures(), name, "measure") for name in names]
-    breakdown = [_declared(dimensions(), name, "breakdown") for name in by]
-    if not by or len(set(by)) < len(by):
-        raise SobstatError(
-            f"A table is broken down by one or more different dimensions; got {', '.join(by) or 'none'}."
-        )
     counted = [measure for measure in wanted if measure.counted]
     needed = {name for m in wanted if not m.counted for name in (m.numerator, m.denominator) if name}
     if missing := needed - {measure.id for measure in counted}:
         raise SobstatError(f"The measures {', '.join(names)} need {', '.join(sorted(missing))} beside them.")
-    query = _query(con, counted, breakdown, drilldown)
-    table = con.execute(query).df()
-    for measure in counted:
-        table[measure.column_name] = table[measure.column_name].astype("Int64")
+    table = count(con, [measure.id for measure in counted], by, drilldown=drilldown)
+    breakdown = [dimensions()[name] for name in by]
     columns = [column for dimension in breakdown for column in dimension.columns]
-    table[columns] = table[columns].fillna("").astype("str")
-    table = protect(table, counted, min_antal)
+    table = protect(table, counted, thresholds, complementary(table, counted))
     for measure in wanted:
         if not measure.counted:
             table[measure.column_name] = _computed(table, measure, breakdown)
@@ -105,6 +100,25 @@ def make_table(
             table[measure.column_name] = refuse_sums(table[measure.column_name])
     shown = [c for m in wanted for c in (m.column_name, f"{m.column_name}_status") if c in table]
     return table[["niva"] * drilldown + columns + shown]
+
+
+def count(con: duckdb.DuckDBPyConnection, names: list[str], by: list[str], *, drilldown: bool = False) -> pd.DataFrame:
+    """The true counts of a table, for disclosure control alone: `niva`, the dimensions' columns, each measure (Int64).
+
+    Raises SobstatError for names that are not declared, or a breakdown that a measure does not have.
+    """
+    counted = [_declared(measures(), name, "measure") for name in names]
+    breakdown = [_declared(dimensions(), name, "breakdown") for name in by]
+    if not by or len(set(by)) < len(by):
+        raise SobstatError(
+            f"A table is broken down by one or more different dimensions; got {', '.join(by) or 'none'}."
+        )
+    table = con.execute(_query(con, counted, breakdown, drilldown)).df()
+    for measure in counted:
+        table[measure.column_name] = table[measure.column_name].astype("Int64")
+    columns = [column for dimension in breakdown for column in dimension.columns]
+    table[columns] = table[columns].fillna("").astype("str")
+    return table
 
 
 def _declared(declared: dict, name: str, what: str):

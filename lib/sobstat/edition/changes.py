@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sobstat.declarations import Measure, Report, dimensions, measures
-from sobstat.disclosure import HIDDEN
+from sobstat.disclosure.rule import HIDDEN, Thresholds
 
 CHANGES = "andringar.csv"
 SMALL, DERIVED = "liten", "andrad"
@@ -34,13 +34,13 @@ class Step:
 
 
 def changed_figures(
-    report: Report, earlier: pd.DataFrame, now: pd.DataFrame, steps: list[Step], min_antal: int
+    report: Report, earlier: pd.DataFrame, now: pd.DataFrame, steps: list[Step], thresholds: Thresholds
 ) -> pd.DataFrame:
     """The figures that a report's table shows in `earlier` and that are others in `now`.
 
     Tables hold text, empty where nothing is shown. Columns: `rapport`, those that name the group, `matt`, `fran`,
     `till`, `till_status` (as above; empty where `till` is told) and `skal`: the causes of the steps that changed the
-    figure, `; ` between them. `min_antal` is the threshold of protected counts.
+    figure, `; ` between them. `thresholds` are those of protected counts.
     """
     before, after = _by_group(report, earlier), _by_group(report, now)
     groups = pd.concat([after, before.loc[before.index.difference(after.index, sort=False)]])
@@ -49,7 +49,7 @@ def changed_figures(
     for measure in _compared(report, before, after):
         hides = _protected(measure, before, after)
         old, new = _values(before, measure, groups.index, hides), _values(after, measure, groups.index, hides)
-        status = _status(measure, old, new, min_antal) if hides else pd.Series("", old.index)
+        status = _status(measure, old, new, thresholds.of(measure)) if hides else pd.Series("", old.index)
         causes = pd.Series("", old.index)
         for step in steps:
             causes += _differs(report, measure, step, groups.index, hides).map({True: f"; {step.cause}", False: ""})
@@ -101,13 +101,13 @@ def _values(table: pd.DataFrame, measure: Measure, groups: pd.Index, hides: bool
     return table[measure.column_name].reindex(groups).fillna(nothing).reset_index(drop=True)
 
 
-def _status(measure: Measure, old: pd.Series, new: pd.Series, min_antal: int) -> pd.Series:
+def _status(measure: Measure, old: pd.Series, new: pd.Series, threshold: int) -> pd.Series:
     """Why a protected measure's new value is not told; empty where it is."""
     if not measure.counted:
         status = pd.Series(DERIVED, old.index)
     else:
         difference = pd.to_numeric(new).fillna(0) - pd.to_numeric(old).fillna(0)
-        status = (difference.abs() <= min_antal).map({True: SMALL, False: ""})
+        status = (difference.abs() <= threshold).map({True: SMALL, False: ""})
     return status.mask(new == "", HIDDEN)
 
 

@@ -98,8 +98,9 @@ def _pages(build: Path, site: Path, max_page_kb: int) -> Result:
     for name, link in links:
         if fault := _dead(name, link, anchors, build, site):
             result.faults.append(f"{name}: {fault}")
+    own_paths = _own_paths(build, site)
     for path in sorted(build.rglob("*")):
-        if path.suffix in (".html", ".csv", ".json") and _own_paths(build, site).search(path.read_text("utf-8")):
+        if path.suffix in (".html", ".csv", ".json") and own_paths.search(path.read_text("utf-8")):
             result.faults.append(f"{path.relative_to(build)}: holds a path of this machine")
     result.facts = {"pages": len(anchors), "links": len(links), "kB at most": heaviest}
     return result

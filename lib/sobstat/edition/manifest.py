@@ -7,11 +7,12 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-import sobstat
 from sobstat.declarations import definitions
+from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.edition.run import write_whole
+from sobstat.fingerprints import code_hash, hash_all, sha256
 from sobstat.months import Month, Period
 from sobstat.regions import parse_region
 from sobstat.warehouse import load_history
@@ -29,12 +30,21 @@ def made_from(warehouse: Path, notebooks: Path) -> dict:
         "inputs": inputs,
         "definitions": definitions(),
         "code": {"version": version("sobstat"), "sha256": code_hash()},
-        "notebooks": _hash_all(notebooks.glob("*.ipynb"), notebooks),
+        "notebooks": hash_all(notebooks.glob("*.ipynb"), notebooks),
     }
 
 
 def edition_id(edition: Edition, origin: dict) -> str:
     """A name for the edition that changes with its parameters, its pages and what it is made from."""
+    return _name(edition, origin)
+
+
+def build_id(edition: Edition, origin: dict) -> str:
+    """A name that changes with all of that but the notebooks: when one is mended, the pages of the others hold."""
+    return _name(edition, {name: value for name, value in origin.items() if name != "notebooks"})
+
+
+def _name(edition: Edition, origin: dict) -> str:
     digest = hashlib.sha256(json.dumps({**_parameters(edition), **origin}, sort_keys=True).encode()).hexdigest()
     return f"{edition.month}-{digest[:16]}"
 
@@ -56,13 +66,13 @@ def write_manifest(build: Path, edition: Edition, origin: dict, assets: Iterable
 
 def hash_assets(assets: Iterable[Path]) -> dict[str, str]:
     """The hash of each asset that pages use."""
-    return {path.name: _sha256(path) for path in sorted(assets)}
+    return {path.name: sha256(path) for path in sorted(assets)}
 
 
 def sign(build: Path, manifest: dict) -> None:
     """Write a manifest with the hash of every file that stands in `build`."""
     files = [path for path in sorted(build.rglob("*")) if path.is_file() and path.name != MANIFEST]
-    signed = {**manifest, "files": {str(path.relative_to(build)): _sha256(path) for path in files}}
+    signed = {**manifest, "files": {str(path.relative_to(build)): sha256(path) for path in files}}
     write_whole(build / MANIFEST, json.dumps(signed, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -77,7 +87,7 @@ def read_edition(folder: Path) -> Edition:
     return Edition(
         month=Month.parse(manifest["month"]),
         period=Period.parse(manifest["from"], manifest["to"]),
-        min_antal=manifest["min_antal"],
+        thresholds=Thresholds(**{name: manifest[name] for name in Thresholds().as_dict()}),
         pages=tuple(Page(page["notebook"], page["title"], parse_region(page["region"])) for page in manifest["pages"]),
         loaded=manifest["loaded"],
         synthetic=manifest["synthetic"],
@@ -86,19 +96,12 @@ def read_edition(folder: Path) -> Edition:
     )
 
 
-def code_hash() -> str:
-    """One hash of the whole package: code, declarations, facts, templates and styles."""
-    package = Path(sobstat.__file__).parent
-    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return hashlib.sha256(json.dumps(_hash_all(files, package)).encode()).hexdigest()
-
-
 def _parameters(edition: Edition) -> dict:
     return {
         "month": str(edition.month),
         "from": str(edition.period.first),
         "to": str(edition.period.last),
-        "min_antal": edition.min_antal,
+        **edition.thresholds.as_dict(),
         "loaded": edition.loaded,
         "synthetic": edition.synthetic,
         "earlier": edition.earlier,
@@ -107,11 +110,3 @@ def _parameters(edition: Edition) -> dict:
             {"notebook": page.notebook, "title": page.title, "region": page.region.slug} for page in edition.pages
         ],
     }
-
-
-def _hash_all(files: Iterable[Path], root: Path) -> dict[str, str]:
-    return {str(path.relative_to(root)): _sha256(path) for path in sorted(files)}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

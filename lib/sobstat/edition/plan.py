@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
-from sobstat.disclosure import MIN_ANTAL
+from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
 from sobstat.edition.notices import WITHDRAWN, Notice
 from sobstat.errors import SobstatError
 from sobstat.months import FIRST_MONTH, Month, Period
@@ -45,6 +45,10 @@ class EditionParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
     months: int = Field(default=12, ge=1)
     min_antal: int = Field(default=MIN_ANTAL, ge=0)
+    min_startade: int = Field(default=0, ge=0)
+    min_avslutade: int = Field(default=0, ge=0)
+    min_pagaende: int = Field(default=0, ge=0)
+    min_behandlare: int = Field(default=0, ge=0)
     regions: list[str] = [region.slug for region in REGIONS]
     notebooks: dict[str, NotebookParams]
     first_month: str | None = None
@@ -58,6 +62,10 @@ class EditionParams(BaseModel):
     @property
     def file(self) -> Path:
         return self._file
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(**{name: getattr(self, name) for name in Thresholds().as_dict()})
 
 
 def read_params(path: Path) -> EditionParams:
@@ -100,7 +108,7 @@ class Edition:
 
     month: Month
     period: Period
-    min_antal: int
+    thresholds: Thresholds
     pages: tuple[Page, ...]
     loaded: str
     synthetic: bool

@@ -1,5 +1,6 @@
 """The publishing story: plan, run, check, sign, appear."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -9,7 +10,7 @@ from sobstat.edition import site as published
 from sobstat.edition.assets import write_assets
 from sobstat.edition.check import check_edition
 from sobstat.edition.front import make_front, read_tables
-from sobstat.edition.manifest import differences, edition_id, made_from, read_edition, write_manifest
+from sobstat.edition.manifest import build_id, differences, edition_id, made_from, read_edition, write_manifest
 from sobstat.edition.notices import Notice
 from sobstat.edition.pages import render_edition_index
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
@@ -99,20 +100,21 @@ def publish(
             run.plan(edition, identity, origin)
             assets = write_assets(site / "assets")
             if not published.edition_folder(site, identity).is_dir():
-                build = published.build_folder(site, identity)
+                build = published.build_folder(site, build_id(edition, origin))
                 run.build = str(build)
                 jobs = [
                     Job(page, edition, *_paths(notebooks, page, warehouse), build, assets, params.cell_timeout)
                     for page in pages
                 ]
-                _make_pages(run, jobs, params, warehouse, keep_going, progress)
+                _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
                 since = folder_of(site, edition.earlier) if edition.earlier else None
                 tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
-                _refuse_if_changed(origin, warehouse, notebooks, build)
+                if made_from(warehouse, notebooks) != origin:
+                    _throw_away(run, build)
                 write_whole(build / "index.html", render_edition_index(edition, assets, read_tables(build, edition)))
                 run.gates = check_edition(build, edition, site, params.max_page_kb)
                 write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])
-                published.keep(site, identity)
+                published.keep(site, build, identity)
             former = keep_former(site, edition, editions[str(month)]) if replace is not None else {}
             editions |= {str(month): identity, **former}
             published.switch(site, editions, *make_front(site, editions, assets))
@@ -156,14 +158,35 @@ def rerun(
 
 
 def _make_pages(
-    run: Record, jobs: list[Job], params: EditionParams, warehouse: Path, keep_going: bool, progress: Progress
+    run: Record,
+    jobs: list[Job],
+    notebooks: dict[str, str],
+    params: EditionParams,
+    warehouse: Path,
+    keep_going: bool,
+    progress: Progress,
 ) -> None:
-    """Make the pages that no earlier run finished, and record each; raises PageFailed or ReportError."""
-    todo = [job for job in jobs if not job.file.exists()]
+    """Make the pages that no earlier run finished from the same notebook, and record each.
+
+    `notebooks` are the notebooks' hashes by file name. Raises PageFailed or ReportError.
+    """
+    note = jobs[0].target.parent / "made.json"  # page → hash of the notebook that it was made from
+    made = json.loads(note.read_text("utf-8")) if note.is_file() else {}
+    todo = []
     for job in jobs:
-        if job not in todo:
+        if made.get(job.page.address) == notebooks[job.notebook.name]:
             run.page(job.page).outcome = KEPT
-    failures = run_jobs(todo, progress, keep_going=keep_going, made=run.made)
+        else:
+            todo.append(job)
+            made.pop(job.page.address, None)
+    write_whole(note, json.dumps(made))
+
+    def finished(page: Page, seconds: float) -> None:
+        run.made(page, seconds)
+        made[page.address] = notebooks[f"{page.notebook}.ipynb"]
+        write_whole(note, json.dumps(made))
+
+    failures = run_jobs(todo, progress, keep_going=keep_going, made=finished)
     for failure in failures:
         run.failed(failure, command_for(failure.page, jobs[0].edition, params, warehouse))
     raise_failures(failures)
@@ -187,7 +210,7 @@ def _plan(
     earlier: str | None = None,
     notices: tuple[Notice, ...] = (),
 ) -> Edition:
-    return Edition(period.last, period, params.min_antal, pages, held.loaded, held.synthetic, earlier, notices)
+    return Edition(period.last, period, params.thresholds, pages, held.loaded, held.synthetic, earlier, notices)
 
 
 def _paths(notebooks: Path, page: Page, warehouse: Path) -> tuple[Path, Path]:
@@ -239,11 +262,11 @@ def _refuse_to_replace(site: Path, edition: Edition, standing: Edition | None, o
         )
 
 
-def _refuse_if_changed(origin: dict, warehouse: Path, notebooks: Path, build: Path) -> None:
-    """Nobody may have loaded data or changed code while the pages were made: they would not belong together."""
-    if made_from(warehouse, notebooks) != origin:
-        shutil.rmtree(build)
-        raise ReportError(
-            "The warehouse, the code or a notebook changed while the edition was made, so its pages may not agree. "
-            "They are thrown away: publish again."
-        )
+def _throw_away(run: Record, build: Path) -> None:
+    """Somebody loaded data or changed code while the pages were made: they do not belong together."""
+    run.build = None
+    shutil.rmtree(build.parent)
+    raise ReportError(
+        "The warehouse, the code or a notebook changed while the edition was made, so its pages may not agree. "
+        "They are thrown away: publish again."
+    )

@@ -5,7 +5,6 @@ It names pages, cells, errors and counts of what was checked, never a figure fro
 
 import json
 import shlex
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -176,7 +175,7 @@ def _said(error: BaseException) -> str:
         return "Interrupted."
     if isinstance(error, duckdb.Error):
         return "The warehouse cannot be read; it may be damaged."
-    return "".join(traceback.format_exception_only(type(error), None)).strip()
+    return type(error).__name__
 
 
 def _listed(facts: dict) -> str:

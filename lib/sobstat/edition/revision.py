@@ -15,10 +15,12 @@ import pandas as pd
 
 from sobstat.contract import sources
 from sobstat.declarations import Report, measures, reports
+from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.changes import COLUMNS, Step, changed_figures, renamed, shown_figures
-from sobstat.edition.manifest import code_hash, read_edition, read_manifest
+from sobstat.edition.manifest import read_edition, read_manifest
 from sobstat.edition.plan import Edition
 from sobstat.files import to_csv
+from sobstat.fingerprints import code_hash
 from sobstat.months import Period
 from sobstat.regions import LAN, Region
 from sobstat.report import open_report
@@ -83,13 +85,13 @@ def find_revision(
         if past.period == edition.period and published:
             again = published
         elif causes:
-            again = _count_again(warehouse, region, past.period, edition.min_antal)
+            again = _count_again(warehouse, region, past.period, edition.thresholds)
         now = {name: _as_published(name, table, published.get(name), past.period) for name, table in again.items()}
         steps = _steps(causes, before, again, warehouse, region, past.period, manifest["load"])
         steps.append((LATER_EVENTS, again, now))
         for name in before.keys() & now.keys() & reports().keys():
             told = [Step(cause, old[name], new[name]) for cause, old, new in steps if name in old and name in new]
-            found = changed_figures(reports()[name], before[name], now[name], told, edition.min_antal)
+            found = changed_figures(reports()[name], before[name], now[name], told, edition.thresholds)
             found["skal"] = _with_definitions(found, reports()[name], manifest["definitions"])
             figures.append(found.assign(region=region.slug))
             names.append(renamed(before[name], now[name]))
@@ -127,9 +129,9 @@ def _as_published(name: str, again: pd.DataFrame, published: pd.DataFrame | None
     return pd.concat([again[~again["manad"].isin(both)], published[published["manad"].isin(both)]], ignore_index=True)
 
 
-def _count_again(warehouse: Path, region: Region, period: Period, min_antal: int) -> Tables:
+def _count_again(warehouse: Path, region: Region, period: Period, thresholds: Thresholds) -> Tables:
     """The tables of an earlier period from today's data, hidden as they would be today."""
-    report = open_report(region.slug, str(period.first), str(period.last), warehouse, min_antal)
+    report = open_report(region.slug, str(period.first), str(period.last), warehouse, **thresholds.as_dict())
     try:
         return {name: _as_text(to_csv(report.table(name))) for name in reports()}
     finally:
@@ -143,7 +145,9 @@ def _count_as_of(warehouse: Path, region: Region, period: Period, after_load: di
         build_facts(con, period, region, after_load)
         return {
             report.id: _as_text(
-                to_csv(make_table(con, report.measures, report.by, drilldown=report.drilldown, min_antal=0))
+                to_csv(
+                    make_table(con, report.measures, report.by, drilldown=report.drilldown, thresholds=Thresholds(0))
+                )
             )
             for report in reports().values()
         }

@@ -20,12 +20,13 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from sobstat.declarations import reports
+from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError, SobstatError
 from sobstat.pseudonyms import KEY_VARIABLE
 
-PARAMETERS = {"region", "from_month", "to_month", "warehouse", "min_antal"}
+PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
 INJECTED = "injected-parameters"
 LONGEST_MESSAGE = 300
 TABLE_OUTPUT = "application/vnd.sobstat.table+json"
@@ -145,7 +146,7 @@ def _execute(job: Job, reached: list[str]) -> nbformat.NotebookNode:
                 "from_month": str(job.edition.period.first),
                 "to_month": str(job.edition.period.last),
                 "warehouse": str(job.warehouse),
-                "min_antal": job.edition.min_antal,
+                **job.edition.thresholds.as_dict(),
             },
             cwd=str(job.notebook.parent),
             kernel_name="python3",

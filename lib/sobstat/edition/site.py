@@ -101,18 +101,20 @@ def edition_folder(site: Path, edition_id: str) -> Path:
     return site / EDITIONS / edition_id
 
 
-def build_folder(site: Path, edition_id: str) -> Path:
-    """Where an edition is built; what an earlier, interrupted run finished is still there."""
-    folder = site / BUILD / edition_id
+def build_folder(site: Path, name: str) -> Path:
+    """Where an edition is built; what an earlier, interrupted run finished is still there.
+
+    The folder around it is for what is noted meanwhile.
+    """
+    folder = site / BUILD / name / "edition"
     folder.mkdir(parents=True, exist_ok=True)
-    for half in folder.rglob(".*.part"):
+    for half in folder.parent.rglob(".*.part"):
         half.unlink()
     return folder
 
 
-def keep(site: Path, edition_id: str) -> None:
+def keep(site: Path, build: Path, edition_id: str) -> None:
     """Move a built edition, every byte of it on the disk, to where editions stand. Readers do not see it yet."""
-    build = site / BUILD / edition_id
     _to_disk(build)
     os.replace(build, edition_folder(site, edition_id))
     _sync(site / EDITIONS)

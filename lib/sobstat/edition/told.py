@@ -1,6 +1,7 @@
 """What has changed since the earlier edition, in its place on the page about loads.
 
-The figures are compared when all pages are made, so the page holds a place for it until then.
+The figures are compared when all pages are made, so the page holds a place for it; a page that an interrupted run had
+filled already is filled anew.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from sobstat.declarations import Measure, measures, reports
-from sobstat.disclosure import HIDDEN
+from sobstat.disclosure.rule import HIDDEN, Thresholds
 from sobstat.edition.changes import CHANGES, DERIVED, GROUP_COLUMNS, SMALL
 from sobstat.edition.plan import Edition
 from sobstat.edition.revision import Revision
@@ -29,20 +30,20 @@ _NAMES = [column for column in GROUP_COLUMNS if column not in ("niva", "lan_kod"
 def tell_changes(build: Path, edition: Edition, revision: Revision) -> None:
     """Write `andringar.csv` of a built edition, and fill the place on its pages about loads."""
     write_whole(build / CHANGES, to_csv(revision.figures))
+    section = f"<!--changes-->{render_changes(revision, edition)}<!--/changes-->"
     for page in edition.pages:
         html = (build / page.address).read_text("utf-8")
-        if CHANGES_PLACE in html:
-            section = render_changes(revision, edition)
-            write_whole(build / page.address, html.replace(CHANGES_PLACE, section))
+        if CHANGES_PLACE.search(html):
+            write_whole(build / page.address, CHANGES_PLACE.sub(lambda _: section, html))
 
 
 def render_changes(revision: Revision, edition: Edition) -> str:
     """The changes as HTML: how many, why, where, the largest, and who has moved or has a new name."""
-    figures, changed, min_antal = revision.figures, len(revision.figures), edition.min_antal
+    figures, changed, thresholds = revision.figures, len(revision.figures), edition.thresholds
     if not revision.earlier or not changed:
         tables = []
     else:
-        tables = [_causes(figures), _places(figures), _largest(figures, revision.earlier.regions[0].slug, min_antal)]
+        tables = [_causes(figures), _places(figures), _largest(figures, revision.earlier.regions[0].slug, thresholds)]
     tables += [_moved(revision.moved), _renamed(revision.names)]
     said = "Alla är desamma i dag." if not changed else f"{whole(changed)} av dem är andra i dag."
     return render(
@@ -52,8 +53,8 @@ def render_changes(revision: Revision, edition: Edition) -> str:
         compared=whole(revision.compared),
         changed=said,
         share=percent(changed / revision.compared) if changed else "",
-        changed_any=changed > 0 and min_antal > 0,
-        min_antal=min_antal,
+        changed_any=changed > 0 and thresholds.min_antal > 0,
+        min_antal=thresholds.min_antal,
         tables=[Markup(table._repr_html_()) for table in tables if len(table.frame)],
     )
 
@@ -80,7 +81,7 @@ def _places(figures: pd.DataFrame) -> StatusTable:
     return _first(rows, "Var siffrorna är andra")
 
 
-def _largest(figures: pd.DataFrame, region: str, min_antal: int) -> StatusTable:
+def _largest(figures: pd.DataFrame, region: str, thresholds: Thresholds) -> StatusTable:
     own = figures[figures["region"] == region]
     size = (pd.to_numeric(own["till"], errors="coerce") - pd.to_numeric(own["fran"], errors="coerce")).abs()
     own = own.loc[size.sort_values(ascending=False, kind="stable", na_position="last").index]
@@ -91,7 +92,7 @@ def _largest(figures: pd.DataFrame, region: str, min_antal: int) -> StatusTable:
                 "Grupp": " · ".join(filter(None, (getattr(row, name) for name in _NAMES))) or "Totalt",
                 "Mått": _measure(row.rapport, row.matt).title,
                 "Från": _value(row.fran, _measure(row.rapport, row.matt)),
-                "Till": _now(row, min_antal),
+                "Till": _now(row, thresholds),
                 "Skäl": row.skal,
             }
             for row in own.head(LISTED).itertuples()
@@ -124,6 +125,8 @@ def _value(text: str, measure: Measure) -> str:
     return number(text, measure) if text else "–"
 
 
-def _now(row, min_antal: int) -> str:
-    told = {HIDDEN: "visas inte", SMALL: f"ändrad med högst {min_antal}", DERIVED: "ändrad"}
-    return told.get(row.till_status) or _value(row.till, _measure(row.rapport, row.matt))
+def _now(row, thresholds: Thresholds) -> str:
+    measure = _measure(row.rapport, row.matt)
+    small = f"ändrad med högst {thresholds.of(measure)}"
+    told = {HIDDEN: "visas inte", SMALL: small, DERIVED: "ändrad"}
+    return told.get(row.till_status) or _value(row.till, measure)

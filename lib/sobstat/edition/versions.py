@@ -76,7 +76,7 @@ def keep_former(site: Path, edition: Edition, name: str) -> dict[str, str]:
             root = "../" * len(page.relative_to(build).parts)
             write_whole(page, mark_as_former(page.read_text("utf-8"), notice, edition.month, root))
         sign(build, {**read_manifest(build), "replaced": dataclasses.asdict(notice)})
-        published.keep(site, former)
+        published.keep(site, build, former)
     return {notice.former: former}
 
 
@@ -136,5 +136,5 @@ def _notice_edition(site: Path, edition: Edition, versions: dict[str, str], asse
             "assets": hash_assets(site / "assets" / asset for asset in assets.values()),
         }
         sign(build, {**read_manifest(site / str(edition.month)), **changed})
-        published.keep(site, name)
+        published.keep(site, build, name)
     return name

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
-from sobstat.disclosure import HIDDEN
+from sobstat.disclosure.rule import HIDDEN
 from sobstat.months import Month
 from sobstat.swedish import known, number
 

@@ -113,5 +113,5 @@ def _notes(report: RegionReport, declared: Report, hidden: bool) -> list[str]:
         )
     notes += [caveat for measure in used if measure.kind == "ratio" for caveat in measure.caveats]
     if hidden:
-        notes.append(HIDDEN_NOTE.format(whole(report.min_antal)))
+        notes.append(HIDDEN_NOTE.format(whole(report.thresholds.min_antal)))
     return notes

@@ -1,0 +1,219 @@
+"""Which cells are hidden besides those that the primary rule hides: linear programming, by HiGHS (in scipy).
+
+Whoever reads an edition knows the shown counts, and every equation and bound that ties the cells. A table of counts
+that agrees with all of that, and in which a hidden count is as low (or as high) as it must be able to be, proves
+the count to be protected; one such table proves it for many cells at once. For a cell for which there is none, the
+cheapest table in which shown counts differ too says which of them must be hidden with it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import bmat, csr_matrix, hstack
+from scipy.sparse.csgraph import connected_components
+
+# Counts are whole numbers, so differences below this are the solver's.
+TOLERANCE = 1e-6
+# When a further table proves so few of the remaining cells, those that are left are looked at one by one.
+WORTHWHILE = 0.01
+
+# Cells tied to a cell over more steps than this are not asked to help it, where nearer ones can.
+NEAR = 4
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class System:
+    """Cells and what ties them: `rows @ counts` is 0 where `exact`, and at least 0 elsewhere.
+
+    thresholds  of each cell's measure
+    published   whether any page shows the cell; others are unknown, and need no protection
+    known_zero  cells that anybody knows to be 0
+    costs       what is lost when a cell is hidden, compared with others
+    """
+
+    counts: np.ndarray
+    thresholds: np.ndarray
+    published: np.ndarray
+    known_zero: np.ndarray
+    costs: np.ndarray
+    rows: csr_matrix
+    exact: np.ndarray
+
+    @property
+    def primary(self) -> np.ndarray:
+        """Cells that do not exceed their threshold."""
+        return self.published & (self.counts <= self.thresholds)
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Up to where a hidden count must be able to move: downwards (`sign` 1) or upwards (-1)."""
+
+    sign: int
+    goal: np.ndarray
+
+
+def sides(system: System) -> tuple[Side, Side]:
+    """Lower by the threshold, or 0; and past the threshold (cells that exceed it are there already)."""
+    down = Side(1, np.maximum(system.counts - system.thresholds, 0))
+    up = Side(-1, np.maximum(system.counts, system.thresholds + 1))
+    return down, up
+
+
+def choose_complementary(system: System, progress: Progress = lambda step, done, total: None) -> np.ndarray:
+    """The cells to hide besides the primary ones, as a boolean array. Deterministic."""
+    chosen = np.zeros(len(system.counts), dtype=bool)
+    parts = [part for part in _separate(system) if system.primary[part].any()]
+    for done, part in enumerate(parts):
+        progress("Protecting small counts", done, len(parts))
+        chosen[part] = _choose(_only(system, part))
+    progress("Protecting small counts", len(parts), len(parts))
+    return chosen
+
+
+def _separate(system: System) -> list[np.ndarray]:
+    """Groups of cells of which none is tied to another group's."""
+    ties = bmat([[None, system.rows], [system.rows.T, None]])
+    _, label = connected_components(ties, directed=False)
+    of_cell = label[system.rows.shape[0] :]
+    order = np.argsort(of_cell, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(of_cell[order])) + 1)
+
+
+def _only(system: System, part: np.ndarray) -> System:
+    """The system of some of the cells, with what ties them."""
+    columns = system.rows[:, part]
+    rows = np.diff(columns.indptr) > 0
+    return System(
+        system.counts[part],
+        system.thresholds[part],
+        system.published[part],
+        system.known_zero[part],
+        system.costs[part],
+        columns[rows],
+        system.exact[rows],
+    )
+
+
+def _choose(system: System) -> np.ndarray:
+    hidden = system.primary.copy()
+    down, up = sides(system)
+    open_ = {down: hidden & ~system.known_zero, up: hidden & ~system.known_zero}
+    while any(todo.any() for todo in open_.values()):
+        for side in open_:
+            todo = unproven(system, hidden, side, open_[side])
+            open_[side] = np.zeros_like(todo)
+            while todo.any():
+                picked = _apart(system, side, todo)
+                more = _hide_for(system, hidden, side, picked)
+                todo[picked] = False
+                hidden |= more
+                open_[down] = open_[down] | more  # they exceed the threshold: upwards they are where they must be
+    return hidden & ~system.primary
+
+
+def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray) -> np.ndarray:
+    """Those of `todo` for which no table was found in which they reach the side's goal."""
+    todo = todo.copy()
+    free = hidden | ~system.published
+    while todo.any():
+        lower = np.where(free, 0.0, system.counts)
+        upper = np.where(free, np.inf, system.counts)
+        upper[system.known_zero] = 0.0
+        (lower if side.sign > 0 else upper)[todo] = side.goal[todo]
+        values = system.counts.copy()
+        values[free] = _solve(
+            system.rows[:, free],
+            system.rows @ np.where(free, 0, system.counts),
+            system.exact,
+            side.sign * todo[free].astype(float),
+            lower[free],
+            upper[free],
+        )
+        reached = todo & (side.sign * (values - side.goal) <= TOLERANCE)
+        todo &= ~reached
+        if reached.sum() <= WORTHWHILE * todo.sum():
+            break
+    return todo
+
+
+def _apart(system: System, side: Side, todo: np.ndarray) -> np.ndarray:
+    """Some of the cells, the largest first, of which no two are tied to the same cell: one table can serve them all."""
+    columns = system.rows.tocsc()
+    used = np.zeros(max(system.rows.shape), dtype=bool)
+    picked = []
+    for cell in sorted(np.flatnonzero(todo), key=lambda cell: (-system.counts[cell], cell)):
+        own = columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]]
+        near = own if side.sign > 0 else system.rows[own].indices
+        if not used[near].any():
+            used[near] = True
+            picked.append(cell)
+    return np.array(picked, dtype=int)
+
+
+def _hide_for(system: System, hidden: np.ndarray, side: Side, picked: np.ndarray) -> np.ndarray:
+    """The shown cells that differ in the cheapest table in which every picked cell reaches the side's goal.
+
+    Cells far from the picked ones stay as they are, if there is such a table.
+    """
+    near = _near(system, picked, NEAR)
+    try:
+        return _cheapest(system, hidden, side, picked, near)
+    except RuntimeError:
+        return _cheapest(system, hidden, side, picked, np.ones_like(near))
+
+
+def _near(system: System, cells: np.ndarray, steps: int) -> np.ndarray:
+    """The cells that are tied to these over so many steps."""
+    ties = abs(system.rows)
+    near = np.zeros(len(system.counts))
+    near[cells] = 1
+    for _ in range(steps):
+        near = (ties.T @ ((ties @ near) > 0)) > 0
+    return near
+
+
+def _cheapest(system: System, hidden: np.ndarray, side: Side, picked: np.ndarray, near: np.ndarray) -> np.ndarray:
+    free = near & (hidden | ~system.published)
+    shown = near & ~free
+    lower, upper = np.zeros(len(hidden)), np.full(len(hidden), np.inf)
+    upper[system.known_zero] = 0.0
+    (upper if side.sign > 0 else lower)[picked] = side.goal[picked]
+    rows = (abs(system.rows) @ near) > 0
+    matrix, exact = system.rows[rows], system.exact[rows]
+    rises, falls = matrix[:, shown], -matrix[:, shown]
+    table = _solve(
+        hstack([matrix[:, free], rises, falls]).tocsr(),
+        matrix @ np.where(free, 0, system.counts),
+        exact,
+        np.concatenate([np.zeros(free.sum()), system.costs[shown], system.costs[shown]]),
+        np.concatenate([lower[free], np.zeros(2 * shown.sum())]),
+        np.concatenate([upper[free], np.full(shown.sum(), np.inf), system.counts[shown]]),
+    )
+    rise, fall = np.split(table[free.sum() :], 2)
+    more = np.zeros_like(hidden)
+    more[np.flatnonzero(shown)[(rise > TOLERANCE) | (fall > TOLERANCE)]] = True
+    return more
+
+
+def _solve(matrix: csr_matrix, fixed: np.ndarray, exact: np.ndarray, cost, lower, upper) -> np.ndarray:
+    """The cheapest values of the matrix's columns, beside what the other cells bring to each row.
+
+    Raises RuntimeError if there are none.
+    """
+    result = linprog(
+        cost,
+        A_ub=-matrix[~exact],
+        b_ub=fixed[~exact],
+        A_eq=matrix[exact],
+        b_eq=-fixed[exact],
+        bounds=np.column_stack([lower, upper]),
+        method="highs",
+    )
+    if result.status != 0:
+        raise RuntimeError(f"The cells to hide could not be chosen: {result.message}")
+    return result.x
