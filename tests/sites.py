@@ -62,12 +62,12 @@ def make_warehouse(folder: Path) -> Path:
 
 def chart(report: RegionReport, report_id: str) -> alt.Chart:
     """Bars of the report's first measure, per group of its first dimension."""
-    table = report.table(report_id)
+    table, by = report.table(report_id), reports()[report_id].by
     if "niva" in table:
-        table = table[table["niva"] == reports()[report_id].by[0]]
-    group, measure = reports()[report_id].by[0], reports()[report_id].measures[0]
+        table, by = table[table["niva"] == by[0]], by[:1]
+    group, measure = by[0], reports()[report_id].measures[0]
     return (
-        alt.Chart(table[[group, measure]], description="Staplar: ett antal för varje grupp.", height=alt.Step(12))
+        alt.Chart(table[[*by, measure]], description="Staplar: ett antal för varje grupp.", height=alt.Step(12))
         .mark_bar(clip=True)
         .encode(alt.Y(group), alt.X(measure, type="quantitative"), tooltip=[group, measure])
     )
