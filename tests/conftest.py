@@ -6,6 +6,7 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
+from months import publish_months
 from sites import build_site, make_warehouse
 
 # What the pages' Content-Security-Policy refuses is an error on the console, in the same words in every browser.
@@ -25,6 +26,12 @@ def site(small_warehouse, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     build_site(small_warehouse, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def two_months(tmp_path_factory):
+    """A site with two months, and its warehouse."""
+    return publish_months(tmp_path_factory.mktemp("months"))
 
 
 def find_chromium() -> str | None:

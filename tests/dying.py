@@ -9,6 +9,7 @@ from pathlib import Path
 from sobstat.edition.assets import vega_bundle
 from sobstat.edition.plan import read_params
 from sobstat.edition.publish import publish
+from sobstat.edition.versions import withdraw
 from sobstat.months import Month
 from sobstat.regions import parse_region
 
@@ -17,8 +18,22 @@ vega_bundle()  # once, in the process that all of these are forked from
 CHANGES = ("replace", "rename", "symlink", "unlink", "rmdir", "mkdir")
 
 
-def publish_and_die(base: Path, month: str, regions: list[str], after: int, changes) -> None:
+def publish_and_die(
+    base: Path, month: str, regions: list[str], after: int, changes, replace: str | None = None
+) -> None:
     """Publish `base/site`, and die after so many changes; `changes` counts them. 0 lets it live."""
+    die_after(base, after, changes)
+    publish_once(base, month, regions, replace)
+
+
+def withdraw_and_die(base: Path, month: str, after: int, changes) -> None:
+    """Withdraw a month of `base/site`, and die likewise."""
+    die_after(base, after, changes)
+    withdraw(base / "site", Month.parse(month), "Fel")
+
+
+def die_after(base: Path, after: int, changes) -> None:
+    """Let this process count its changes to the file system, and die after so many."""
 
     def counted(function):
         def call(*args, **kwargs):
@@ -40,10 +55,9 @@ def publish_and_die(base: Path, month: str, regions: list[str], after: int, chan
 
     io.open = opened
     tempfile.tempdir = str(base / "tmp")
-    publish_once(base, month, regions)
 
 
-def publish_once(base: Path, month: str, regions: list[str]) -> None:
+def publish_once(base: Path, month: str, regions: list[str], replace: str | None = None) -> None:
     """Publish `base/site` from what stands beside it."""
     publish(
         base / "w.duckdb",
@@ -52,4 +66,5 @@ def publish_once(base: Path, month: str, regions: list[str]) -> None:
         month=Month.parse(month),
         regions=[parse_region(name) for name in regions],
         notebooks=base / "notebooks",
+        replace=replace,
     )

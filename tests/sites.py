@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import altair as alt
@@ -13,6 +14,7 @@ from sobstat.declarations import reports
 from sobstat.demo import write_demo
 from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.assets import write_assets
+from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start
 from sobstat.edition.plan import Edition, Page
 from sobstat.figures.figure import Figure
@@ -108,6 +110,8 @@ def build_site(warehouse: Path, site: Path) -> None:
         report.close()
     index = render_edition_index(EDITION, assets, tables)
     (site / str(EDITION.month) / "index.html").write_text(index, encoding="utf-8")
-    start = render_start(EDITION, assets, tables, [Month(2025, 10), Month(2025, 9)])
+    editions = [EDITION, replace(EDITION, month=Month(2025, 9))]
+    start = render_start(EDITION, assets, tables, editions)
+    (site / FEED).write_text(render_feed(editions), encoding="utf-8")
     (site / "index.html").write_text(start, encoding="utf-8")
     (site / "senaste").symlink_to(str(EDITION.month))

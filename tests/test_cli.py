@@ -1,5 +1,6 @@
 """The command line as people and scripts meet it, in a process of its own."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -102,6 +103,28 @@ def test_a_damaged_warehouse_is_told_from_a_busy_one(folder, tmp_path):
     assert done.returncode == 2
     assert "damaged" in error or "not a warehouse" in error
     assert "Traceback" not in error
+
+
+def test_every_load_is_logged_with_its_files_and_outcome_also_one_that_failed(tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "arenden.csv").write_text("T1,hemlig person\n", "utf-8")
+    for extract in (EXAMPLE, EXAMPLE, tmp_path / "bad"):
+        sobstat("load", extract, "--warehouse", "w.duckdb", cwd=tmp_path)
+    log = tmp_path / "w.loads.jsonl"
+    loads = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    assert [load["outcome"] for load in loads] == ["loaded", "nothing new", "failed"]
+    assert loads[2]["why"] == "1 file(s) cannot be read; nothing was loaded."
+    [file] = loads[2]["files"]
+    assert file == {"file": "arenden.csv", "size": 17, "sha256": hashlib.sha256(b"T1,hemlig person\n").hexdigest()}
+    assert "hemlig" not in log.read_text("utf-8")
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_cannot_be_written_does_not_fail_the_load(tmp_path):
+    (tmp_path / "w.loads.jsonl").mkdir()
+    done = sobstat("load", EXAMPLE, "--warehouse", "w.duckdb", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "log of loads w.loads.jsonl could not be written" in done.stderr.decode()
 
 
 def test_quiet_says_nothing(folder):

@@ -12,8 +12,10 @@ import duckdb
 import pytest
 
 from extracts import NOW, make_extract, write_extract
+from sobstat.contract import sources
 from sobstat.load import load_extract
 from sobstat.pseudonyms import KEY_VARIABLE
+from sobstat.warehouse import as_loaded, attach, session
 
 EXAMPLE = Path(__file__).parent / "example"
 HEADER = (
@@ -155,7 +157,36 @@ def test_the_catalogue_is_replaced_whole(tmp_path, warehouse):
     (folder / "hsa_vardgivare.csv").write_text("hsa_id,namn,lan_kod\nse2321000016-a001,Nytt namn,1\n", encoding="utf-8")
     result = load_extract(folder, warehouse, now=NOW)
     assert result.removed == 1
-    assert query(warehouse, "FROM hsa_vardgivare") == [("SE2321000016-A001", "Nytt namn", "01")]
+    assert query(warehouse, "FROM hsa_vardgivare") == [("SE2321000016-A001", "Nytt namn", "01", 2)]
+
+
+def test_every_source_can_be_read_as_it_was_after_any_load(tmp_path, warehouse):
+    catalogue = "hsa_id,namn,lan_kod\n"
+    extracts = [
+        ([ROW, changed(transaktion_id="T2")], "SE01-A,A,01\nSE12-B,B,12\n"),
+        ([changed(moment="Rättat"), changed(transaktion_id="T3")], "SE01-A,A,12\n"),
+        ([changed(moment="Rättat igen"), changed(transaktion_id="T2", kon="Man")], "SE01-A,A,12\nSE12-B,B,12\n"),
+    ]
+    held = []
+    for number, (rows, units) in enumerate(extracts, 1):
+        folder = arenden(tmp_path / str(number), *rows)
+        (folder / "hsa_vardgivare.csv").write_text(catalogue + units, encoding="utf-8")
+        load_extract(folder, warehouse, now=NOW)
+        held.append([query(warehouse, f"FROM {table} ORDER BY ALL") for table in ("transaktion", "hsa_vardgivare")])
+    assert [len(rows) for rows, _ in held] == [2, 3, 3]
+    with session() as con:
+        attach(con, warehouse)
+        for number, tables in enumerate(held, 1):
+            for name, rows in zip(("arenden", "hsa_vardgivare"), tables, strict=True):
+                found = con.execute(f"{as_loaded(sources()[name], number)} ORDER BY ALL").fetchall()
+                assert found == rows, (name, number)
+
+
+def test_a_repeated_row_stays_that_of_the_load_that_brought_it(tmp_path, warehouse):
+    load_extract(arenden(tmp_path / "1", ROW), warehouse, now=NOW)
+    load_extract(arenden(tmp_path / "2", ROW, changed(transaktion_id="T2")), warehouse, now=NOW)
+    assert query(warehouse, "SELECT transaktion_id, laddning FROM transaktion ORDER BY ALL") == [("T1", 1), ("T2", 2)]
+    assert query(warehouse, "FROM ersatt_transaktion") == []
 
 
 def test_no_persons_id_reaches_the_warehouse(tmp_path, warehouse):

@@ -1,15 +1,17 @@
 """What the page about loads shows."""
 
+import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import pytest
 
 from extracts import make_extract, write_extract
-from sobstat import loads
+from sobstat import declarations, loads
 from sobstat.contract import COLUMN_TYPES, sources
-from sobstat.declarations import measures
+from sobstat.declarations import Release, measures
+from sobstat.errors import SobstatError
 from sobstat.load import load_extract
 from sobstat.report import open_report
 
@@ -51,6 +53,14 @@ def test_history_has_the_latest_load_first_in_local_time(report):
 def test_latest_load_tells_its_sources_apart(report):
     rows = loads.latest_load(report).set_index("Källa")
     assert rows.loc["Ärendelogg"].tolist() == [1, 5, 1, 2, 2]
+
+
+def test_files_of_the_latest_load_have_source_size_rows_and_hash(report, warehouse):
+    files = loads.files(report).set_index("Fil")
+    file = warehouse.parent / "second" / "arenden.csv"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert files.loc["arenden.csv"].tolist() == ["Ärendelogg", 2, file.stat().st_size, 5, digest[:12]]
+    assert len(files) == 5
 
 
 def test_rows_set_aside_are_counted_by_reason_and_never_shown(report):
@@ -105,11 +115,39 @@ def test_everything_that_the_load_can_say_has_its_swedish():
     assert set(loads.SOURCES) == set(sources())
 
 
-def test_releases_tell_every_version_of_a_definition():
-    notes = loads.releases()
-    assert notes["Datum"].is_monotonic_decreasing
-    told = {int(number) for number in re.findall(r"definition (\d+)", " ".join(notes["Vad som är nytt"]))}
-    assert {measure.version for measure in measures().values()} <= told
+def test_releases_have_the_latest_first_and_name_new_definitions(monkeypatch):
+    assert loads.releases()["Datum"].is_monotonic_decreasing
+    renewed = Release(date=date(2026, 1, 1), text="Starter räknas om.", definitions={"startade": 2})
+    monkeypatch.setattr(declarations, "releases", lambda: [renewed])
+    assert loads.releases()["Vad som är nytt"].tolist() == [
+        "Starter räknas om. Nya definitioner: Startade (definition 2)."
+    ]
+
+
+TEXTS = {
+    "a version that no note tells": ("", 2, "add a note with `definitions: {startade: 2}`"),
+    "a note of a version that is not declared": ("definitions: {startade: 2}", 1, "version 1 in measures.yml"),
+    "a version out of turn": ("definitions: {startade: 3}", 3, "definition 3 of startade, out of turn"),
+    "an unknown measure": ("definitions: {startadde: 2}", 1, "startadde, out of turn"),
+    "an unknown field": ("definition: {startade: 2}", 2, "releases.yml cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("more", "version", "message"), TEXTS.values(), ids=TEXTS.keys())
+def test_measures_and_releases_cannot_disagree(monkeypatch, tmp_path, more, version, message):
+    note = f"- date: 2026-01-01\n  text: Nytt\n  {more}\n"
+    (tmp_path / "releases.yml").write_text(note, "utf-8")
+    monkeypatch.setattr(declarations, "files", lambda package: tmp_path)
+    startade = measures()["startade"].model_copy(update={"version": version})
+    monkeypatch.setattr(declarations, "measures", lambda: measures() | {"startade": startade})
+    with pytest.raises(SobstatError, match=re.escape(message)):
+        declarations.releases.__wrapped__()
+    told = "- date: 2026-01-01\n  text: Nytt\n  definitions: {startade: 2}\n"
+    (tmp_path / "releases.yml").write_text(told, "utf-8")
+    monkeypatch.setattr(
+        declarations, "measures", lambda: measures() | {"startade": startade.model_copy(update={"version": 2})}
+    )
+    assert declarations.releases.__wrapped__()[0].definitions == {"startade": 2}
 
 
 def test_a_table_is_escaped_and_swedish():

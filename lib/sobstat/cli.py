@@ -37,6 +37,8 @@ flags: set[str] = set()
 
 Warehouse = Annotated[Path, typer.Option(help="The warehouse file.", show_default=True)]
 Params = Annotated[Path, typer.Option(help="What the edition contains.", show_default=True)]
+Site = Annotated[Path, typer.Option(help="The site's folder.")]
+SITE = Path("output/site")
 MONTH = "YYYY-MM"
 
 
@@ -149,9 +151,11 @@ def load(
 ) -> None:
     """Load an extract folder into the warehouse, all or nothing."""
     from sobstat.load import load_extract
+    from sobstat.load_log import logged
 
-    with _progress() as progress:
+    with logged(folder, warehouse, _say_wrong) as log, _progress() as progress:
         result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=progress)
+        log.outcome = "loaded" if result.changed else "nothing new"
     total = result.total
     for name in result.ignored:
         _say(f"{name} was passed over: it is named as a source, but is no .csv, .csv.gz or .parquet file.")
@@ -202,7 +206,7 @@ def publish(
     ] = None,
     params: Params = PARAMS,
     region: Annotated[list[str] | None, typer.Option(help="Only this region; may be repeated.")] = None,
-    site: Annotated[Path, typer.Option(help="The site's folder.")] = Path("output/site"),
+    site: Site = SITE,
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Make the other pages too when one fails.")] = False,
     runs: Annotated[Path | None, typer.Option(help="Folder for run reports; default `runs` beside the site.")] = None,
@@ -247,6 +251,53 @@ def publish(
             else:
                 _say(f"The edition {folder.name} is published already, just as it would be made now. Open:")
             typer.echo(folder / "index.html")
+
+
+Reason = Annotated[str, typer.Option(help="Why, in a line that readers will see.")]
+Published = Annotated[str, typer.Option(help="The edition's month.", metavar=MONTH)]
+
+
+@app.command(epilog='Example: sobstat republish --month 2025-10 --reason "Rättade uppgifter från Region Skåne"')
+def republish(
+    month: Published,
+    reason: Reason,
+    params: Params = PARAMS,
+    site: Site = SITE,
+    warehouse: Warehouse = DEFAULT_WAREHOUSE,
+    runs: Annotated[Path | None, typer.Option(help="Folder for run reports; default `runs` beside the site.")] = None,
+) -> None:
+    """Replace a published edition openly: the new one says when and why, the former is kept beside it."""
+    from sobstat.edition import publish as edition
+    from sobstat.edition.plan import read_params
+    from sobstat.months import Month
+
+    with _progress() as progress:
+        folder = edition.publish(
+            warehouse,
+            site,
+            read_params(params),
+            month=Month.parse(month),
+            replace=reason,
+            runs_folder=runs,
+            progress=progress,
+        )
+    _say(f"The edition {month} is replaced. Open:")
+    typer.echo(folder / "index.html")
+
+
+@app.command(epilog='Example: sobstat withdraw --month 2025-10 --reason "Ett fel i uppgifterna utreds"')
+def withdraw(month: Published, reason: Reason, site: Site = SITE) -> None:
+    """Take a published edition with all its versions off the site: its addresses say when and why."""
+    from sobstat.edition import versions
+    from sobstat.months import Month
+
+    others = versions.withdraw(site, Month.parse(month), reason)
+    _say(f"The edition {month} is withdrawn; a copy for you alone is kept in {site.parent / 'withdrawn'}. Open:")
+    typer.echo(site / month / "index.html")
+    for other in others:
+        _say(
+            f"The edition {other} tells in {other}/andringar.csv what {month} showed: republish it if that must go too."
+        )
 
 
 @app.command(epilog="Example: sobstat rerun --from 2025-03 --to 2025-06 --region skane --notebook oversikt")

@@ -1,15 +1,17 @@
-"""The declarations that a statistician edits, read and checked: dimensions, measures and reports.
+"""The declarations that a statistician edits, read and checked: dimensions, measures, reports, and
+the releases in which they changed.
 
-`dimensions.yml`, `measures.yml` and `reports.yml` say what their fields mean. A mistake in one of them stops the
-program at start with the field and the reason.
+`dimensions.yml`, `measures.yml`, `reports.yml` and `releases.yml` say what their fields mean. A mistake in one of
+them stops the program at start with the field and the reason.
 """
 
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sobstat.errors import SobstatError
 
@@ -83,6 +85,15 @@ class Report(_Block):
     caveats: list[str] = []
 
 
+class Release(BaseModel):
+    """A note of releases.yml: what is new in the publication since a day, and which definitions are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    date: date
+    text: str
+    definitions: dict[str, int] = {}
+
+
 def read_blocks(name: str, model: type[_Block]) -> dict:
     """The blocks of a file; raises SobstatError that names file, block, field and reason."""
     try:
@@ -121,3 +132,35 @@ def reports() -> dict[str, Report]:
         if unknown:
             raise SobstatError(f"reports.yml: {report.id} names {', '.join(sorted(unknown))}, which is not declared.")
     return found
+
+
+@cache
+def releases() -> list[Release]:
+    """The release notes, the latest first. Raises SobstatError if one is ill-formed, names a measure that isn't
+    declared, or if they and measures.yml tell different versions of a definition.
+    """
+    text = files("sobstat").joinpath("releases.yml").read_text("utf-8")
+    try:
+        notes = TypeAdapter(list[Release]).validate_python(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise SobstatError(f"releases.yml cannot be read: {' '.join(str(error).split())}.") from error
+    notes.sort(key=lambda note: note.date, reverse=True)
+    versions = dict.fromkeys(measures(), 1)
+    for note in reversed(notes):
+        for name, version in note.definitions.items():
+            if versions.get(name) != version - 1:
+                raise SobstatError(f"releases.yml: {note.date} tells definition {version} of {name}, out of turn.")
+            versions[name] = version
+    for name, measure in measures().items():
+        if measure.version != versions[name]:
+            raise SobstatError(
+                f"{name} has version {measure.version} in measures.yml, but releases.yml tells definition "
+                f"{versions[name]}: add a note with `definitions: {{{name}: {measure.version}}}` and its date there."
+            )
+    return notes
+
+
+def definitions() -> dict[str, int]:
+    """Each measure's version of its definition, as its release notes tell it too (see `releases`)."""
+    releases()
+    return {name: measure.version for name, measure in measures().items()}

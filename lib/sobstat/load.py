@@ -127,14 +127,15 @@ def load_extract(
         attach(con, draft, write=True)
         con.begin()
         _prepare(con, warehouse, fingerprint(key))
+        (number,) = con.execute("SELECT coalesce(max(laddning), 0) + 1 FROM lager.laddning").fetchone()
         for done, source in enumerate(brought):
             progress("Merging", done, len(brought))
-            result.removed += _merge(con, source)
+            result.removed += _merge(con, source, number)
         progress("Merging", len(brought), len(brought))
         _reconcile(con, files, brought, result)
         result.changed = _brings_something(con, files, result)
         if result.changed:
-            _record(con, files, brought, result, now)
+            _record(con, files, brought, result, number, now)
             con.commit()
             con.execute("CHECKPOINT lager")
             con.execute("DETACH lager")
@@ -180,8 +181,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, warehouse: Path, key: str) -> None:
         )
 
 
-def _merge(con: duckdb.DuckDBPyConnection, source: Source) -> int:
-    """Write the rows that are new or changed, noted in `ny_<source>`.
+def _merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> int:
+    """Write the rows that are new or changed, noted in `ny_<source>`, as those of load `number`.
 
     Returns how many rows of a replaced source the extract no longer holds; they are deleted.
     """
@@ -199,12 +200,20 @@ def _merge(con: duckdb.DuckDBPyConnection, source: Source) -> int:
             raise SobstatError(
                 f"{name} holds no usable row, and would empty the {held} that are loaded: deliver it again."
             )
-        (removed,) = con.execute(
-            f"DELETE FROM {table} WHERE ({key}) NOT IN (SELECT ({key}) FROM sist_{name})"
-        ).fetchone()
-    con.execute(f"DELETE FROM {table} WHERE ({key}) IN (SELECT ({key}) FROM ny_{name})")
-    con.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM ny_{name} ORDER BY fil, rad")
+        removed = _retire(con, source, f"({key}) NOT IN (SELECT ({key}) FROM sist_{name})", number)
+    _retire(con, source, f"({key}) IN (SELECT ({key}) FROM ny_{name})", number)
+    con.execute(
+        f"INSERT INTO {table} ({columns}, laddning) SELECT {columns}, {number} FROM ny_{name} ORDER BY fil, rad"
+    )
     return removed
+
+
+def _retire(con: duckdb.DuckDBPyConnection, source: Source, which: str, number: int) -> int:
+    """Move the rows that load `number` replaces or removes to those that no longer hold; returns how many."""
+    table = table_of(source)
+    con.execute(f"INSERT INTO lager.ersatt_{table} SELECT *, {number} FROM lager.{table} WHERE {which}")
+    (rows,) = con.execute(f"DELETE FROM lager.{table} WHERE {which}").fetchone()
+    return rows
 
 
 def _reconcile(
@@ -251,6 +260,7 @@ def _record(
     files: list[ExtractFile],
     brought: list[Source],
     result: LoadResult,
+    number: int,
     now: datetime,
 ) -> None:
     """Add the load to the history, and the rows set aside to the quarantine.
@@ -258,7 +268,7 @@ def _record(
     Raises SobstatError if the clock stands before the last load: then one of the two was wrong, and with it what was
     in the future.
     """
-    number, last = con.execute("SELECT coalesce(max(laddning), 0) + 1, max(tidpunkt) FROM lager.laddning").fetchone()
+    (last,) = con.execute("SELECT max(tidpunkt) FROM lager.laddning").fetchone()
     if last and now < last:
         raise SobstatError(
             f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC, but the last load was made at {last:%Y-%m-%d %H:%M:%S}: set "

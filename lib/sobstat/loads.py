@@ -6,17 +6,16 @@ that were set aside are only ever counted: their contents stay in the quarantine
 
 import re
 from datetime import date
-from importlib.resources import files
 
 import pandas as pd
-import yaml
 from babel.dates import format_date, format_datetime
-from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from sobstat import declarations
+from sobstat.declarations import measures
 from sobstat.load import MAX_SET_ASIDE
 from sobstat.months import STOCKHOLM
 from sobstat.report import RegionReport
-from sobstat.swedish import percent, whole
+from sobstat.swedish import enumerate_words, percent, whole
 from sobstat.templating import render
 
 # Above this share of unknown values the figures that rest on them are told to be read with care.
@@ -70,6 +69,17 @@ class StatusTable:
         return render("status.html", title=self.title, columns=columns, rows=rows)
 
 
+# Filled in when an edition is published: it compares all of its pages with an earlier edition (edition/told.py).
+CHANGES_PLACE = re.compile("<!--changes-->.*?<!--/changes-->", re.DOTALL)
+
+
+class Changes:
+    """The place on the page where the published edition tells what has changed since the one before it."""
+
+    def _repr_html_(self) -> str:
+        return "<!--changes--><p>Jämförelsen med den förra utgåvan görs när en utgåva publiceras.</p><!--/changes-->"
+
+
 def _written(value) -> str:
     """`12 345`, `4,2 %`, `2026-11-23 02:32` or `31 oktober 2026`; empty where there is no value."""
     if pd.isna(value):
@@ -112,6 +122,19 @@ def latest_load(report: RegionReport) -> pd.DataFrame:
     return loaded.set_axis(
         ["Källa", "Filer", "Lästa rader", "Nya eller ändrade", "Upprepade", "Undantagna"], axis="columns"
     )
+
+
+def files(report: RegionReport) -> pd.DataFrame:
+    """The files of the latest load: source, load, size, rows, and the beginning of their SHA-256."""
+    loaded = _read(
+        report,
+        """
+        SELECT fil, kalla, laddning, storlek, lasta, left(sha256, 12)
+        FROM lager.laddad_fil WHERE laddning = (SELECT max(laddning) FROM lager.laddning) ORDER BY fil
+        """,
+    )
+    loaded["kalla"] = loaded["kalla"].map(SOURCES)
+    return loaded.set_axis(["Fil", "Källa", "Laddning", "Byte", "Lästa rader", "SHA-256, början"], axis="columns")
 
 
 def set_aside(report: RegionReport) -> pd.DataFrame:
@@ -173,19 +196,13 @@ def status(report: RegionReport) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Kontroll", "Läge", "Uppmätt"])
 
 
-class Release(BaseModel):
-    """A note of releases.yml."""
-
-    model_config = ConfigDict(extra="forbid")
-    date: date
-    text: str
-
-
 def releases() -> pd.DataFrame:
-    """The publication's release notes, the latest first."""
-    notes = yaml.safe_load(files("sobstat").joinpath("releases.yml").read_text("utf-8"))
-    rows = [(note.date, note.text) for note in TypeAdapter(list[Release]).validate_python(notes)]
-    return pd.DataFrame(rows, columns=["Datum", "Vad som är nytt"]).sort_values("Datum", ascending=False)
+    """The publication's release notes with the definitions that are new, the latest first."""
+    rows = []
+    for note in declarations.releases():
+        new = [f"{measures()[name].title} (definition {version})" for name, version in note.definitions.items()]
+        rows.append((note.date, f"{note.text} Nya definitioner: {enumerate_words(new)}." if new else note.text))
+    return pd.DataFrame(rows, columns=["Datum", "Vad som är nytt"])
 
 
 def _read(report: RegionReport, query: str) -> pd.DataFrame:

@@ -12,11 +12,13 @@ import duckdb
 import pandas as pd
 
 from sobstat.additive import refuse_sums
+from sobstat.contract import sources
 from sobstat.declarations import Dimension, Measure, dimensions, measures
 from sobstat.disclosure.rule import Thresholds, protect
 from sobstat.errors import SobstatError
 from sobstat.months import Period
 from sobstat.regions import LAN, RIKET, Region
+from sobstat.warehouse import as_loaded, table_of
 
 # The facts in the order in which they build on each other.
 FACTS = ("statusbyte", "handelse", "handelse_behandlare", "pagaende", "folkmangd")
@@ -29,9 +31,12 @@ def fact_sql(name: str) -> str:
     return files("sobstat").joinpath("facts", f"{name}.sql").read_text("utf-8")
 
 
-def build_facts(con: duckdb.DuckDBPyConnection, period: Period, region: Region) -> None:
+def build_facts(
+    con: duckdb.DuckDBPyConnection, period: Period, region: Region, after_load: dict[str, int] | None = None
+) -> None:
     """Make the facts of a period and region as temporary tables, beside the lists that they join.
 
+    A source that `after_load` names is taken as the warehouse held it after that load, others as they are now.
     `con` is a session with a warehouse attached. One row per what the first line of each fact's file says.
     """
     veckodagar = pd.DataFrame(enumerate(dimensions()["veckodag"].fixed, 1), columns=["nummer", "veckodag"])
@@ -51,6 +56,9 @@ def build_facts(con: duckdb.DuckDBPyConnection, period: Period, region: Region) 
     for name, frame in {"veckodag": veckodagar, "lan": lan, "manad": manader, "aldersgrupp": aldrar}.items():
         con.execute(f"CREATE TEMP TABLE {name} AS FROM frame")
         del frame
+    for source in sources().values():
+        rows = as_loaded(source, (after_load or {}).get(source.name))
+        con.execute(f"CREATE TEMP VIEW {table_of(source)} AS {rows}")
     values = {"forsta_dag": period.first.first_day, "slut_dag": period.end, "lan_kod": region.lan_kod}
     for name in FACTS:
         sql = fact_sql(name)

@@ -1,6 +1,8 @@
 """The warehouse: one DuckDB file that its owner alone can read.
 
 It holds the contract's sources with ids turned into pseudonyms, the load history and the quarantine.
+Nothing that a load replaces is lost: every row names the load that brought it, and moves to the table `ersatt_…` with
+the load that replaced or removed it, so that a source can be read as it was after any load.
 Everything but the load opens it read-only.
 """
 
@@ -19,7 +21,7 @@ from sobstat.months import Month, this_month
 # What is there only while a program works begins so.
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SQL_TYPES = {
     "time": "TIMESTAMP",
@@ -78,6 +80,17 @@ def stored_key(source: Source) -> str:
     return ", ".join(stored_name(source, name) for name in source.key)
 
 
+def as_loaded(source: Source, load: int | None = None) -> str:
+    """SQL: the rows of a source as the warehouse holds them, or as it held them after an earlier load."""
+    columns, table = ", ".join([*stored_columns(source), "laddning"]), table_of(source)
+    if load is None:
+        return f"SELECT {columns} FROM lager.{table}"
+    return (
+        f"SELECT {columns} FROM lager.{table} WHERE laddning <= {load} UNION ALL "
+        f"SELECT {columns} FROM lager.ersatt_{table} WHERE laddning <= {load} AND ersatt > {load}"
+    )
+
+
 def same_row(source: Source, left: str, right: str) -> str:
     """SQL: two rows of a source are equal in every column."""
     return " AND ".join(f"{left}.{c} IS NOT DISTINCT FROM {right}.{c}" for c in stored_columns(source))
@@ -90,7 +103,9 @@ def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
     for source in sources().values():
         columns = [f"{stored_name(source, n)} {SQL_TYPES[c.type]}" for n, c in source.columns.items()]
         columns += [f"{name} DATE" for name in DERIVED.get(source.name, {})]
+        columns += ["laddning INTEGER"]
         con.execute(f"CREATE TABLE lager.{table_of(source)} ({', '.join(columns)})")
+        con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({', '.join(columns)}, ersatt INTEGER)")
 
 
 @contextmanager
@@ -127,7 +142,10 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
             f"{warehouse} is not a warehouse: it is empty, or another database. Remove it, and run `sobstat load DIR`."
         )
     if version not in (None, SCHEMA_VERSION):
-        raise SobstatError(f"{warehouse} has schema version {version}; this program reads {SCHEMA_VERSION}.")
+        raise SobstatError(
+            f"{warehouse} has schema version {version}, and this program reads {SCHEMA_VERSION}: "
+            "load the whole history into a new warehouse."
+        )
 
 
 def schema_version(con: duckdb.DuckDBPyConnection) -> int | None:
@@ -176,11 +194,14 @@ def holdings(warehouse: Path) -> Holdings:
 
 
 def load_history(warehouse: Path) -> list[dict]:
-    """Every file that was loaded: load, time (UTC), file, sha256; oldest first."""
+    """Every file that was loaded: load, time (UTC), program's version, file, source, size in bytes, sha256, rows read;
+    oldest first.
+    """
     with session() as con:
         attach(con, warehouse)
         rows = con.execute(
-            "SELECT laddning, CAST(tidpunkt AS VARCHAR), fil, sha256 FROM lager.laddad_fil "
-            "JOIN lager.laddning USING (laddning) ORDER BY laddning, fil"
+            "SELECT laddning, CAST(tidpunkt AS VARCHAR), program, fil, kalla, storlek, sha256, f.lasta "
+            "FROM lager.laddad_fil AS f JOIN lager.laddning USING (laddning) ORDER BY laddning, fil"
         ).fetchall()
-    return [dict(zip(("load", "time", "file", "sha256"), row, strict=True)) for row in rows]
+    names = ("load", "time", "program", "file", "source", "size", "sha256", "rows")
+    return [dict(zip(names, row, strict=True)) for row in rows]

@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 
 from sobstat.declarations import reports
+from sobstat.edition.changes import CHANGES
+from sobstat.edition.feed import FEED
 from sobstat.edition.manifest import MANIFEST
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError
@@ -50,7 +52,7 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
 def _complete(build: Path, edition: Edition) -> Result:
     """Every page of every region, every table, and every figure on its page."""
     tables = [f"{page.region.slug}/data/{report.id}.csv" for page in edition.pages for report in _reports(page)]
-    expected = ["index.html", *[page.address for page in edition.pages], *tables]
+    expected = ["index.html", CHANGES, *[page.address for page in edition.pages], *tables]
     result = Result([f"{name} is missing" for name in expected if not (build / name).is_file()])
     for page in edition.pages:
         text = (build / page.address).read_text("utf-8") if (build / page.address).is_file() else ""
@@ -178,4 +180,4 @@ def _leads_somewhere(name: str, target: str, build: Path, site: Path) -> bool:
     if outside.parts[:1] == ("senaste",):
         inside = build.joinpath(*outside.parts[1:])
         return inside.is_file() or (inside / "index.html").is_file()
-    return outside in (Path("."), Path("index.html")) or (site / outside).is_file()
+    return outside in (Path("."), Path("index.html"), Path(FEED)) or (site / outside).is_file()

@@ -3,10 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from sobstat.declarations import definitions
 from sobstat.disclosure.rule import Thresholds
+from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.edition.run import write_whole
 from sobstat.fingerprints import code_hash, hash_all, sha256
@@ -18,9 +21,14 @@ MANIFEST = "manifest.json"
 
 
 def made_from(warehouse: Path, notebooks: Path) -> dict:
-    """What an edition is made from, by their hashes: the loads that the warehouse holds, the code, the notebooks."""
+    """What an edition is made from: the latest load and every file that was loaded, each measure's definition by its
+    version, and the hashes of code and notebooks.
+    """
+    inputs = load_history(warehouse)
     return {
-        "inputs": load_history(warehouse),
+        "load": inputs[-1]["load"],
+        "inputs": inputs,
+        "definitions": definitions(),
         "code": {"version": version("sobstat"), "sha256": code_hash()},
         "notebooks": hash_all(notebooks.glob("*.ipynb"), notebooks),
     }
@@ -42,35 +50,40 @@ def _name(edition: Edition, origin: dict) -> str:
 
 
 def differences(folder: Path, edition: Edition, origin: dict) -> list[str]:
-    """In which entries of its manifest a published edition differs from what would be made now, pages aside."""
-    manifest = _read(folder)
+    """In which entries of its manifest a published edition differs from what would be made now; which pages it has,
+    what it tells changes since and its notices aside.
+    """
+    manifest = read_manifest(folder)
     now = {**_parameters(edition), **origin}
-    return [name for name in now if name != "pages" and manifest.get(name) != now[name]]
+    return [name for name in now if name not in ("pages", "earlier", "notices") and manifest.get(name) != now[name]]
 
 
 def write_manifest(build: Path, edition: Edition, origin: dict, assets: Iterable[Path]) -> None:
-    """Write `manifest.json`: parameters, inputs' hashes, code version, and the hash of every file."""
-    manifest = {
-        **_parameters(edition),
-        "regions": [region.slug for region in edition.regions],
-        **origin,
-        "files": {
-            str(path.relative_to(build)): sha256(path)
-            for path in sorted(build.rglob("*"))
-            if path.is_file() and path.name != MANIFEST
-        },
-        "assets": {path.name: sha256(path) for path in sorted(assets)},
-    }
-    write_whole(build / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+    """Write `manifest.json`: parameters, what the edition is made from, and the hash of every file and asset."""
+    regions = [region.slug for region in edition.regions]
+    sign(build, {**_parameters(edition), "regions": regions, **origin, "assets": hash_assets(assets)})
 
 
-def _read(folder: Path) -> dict:
+def hash_assets(assets: Iterable[Path]) -> dict[str, str]:
+    """The hash of each asset that pages use."""
+    return {path.name: sha256(path) for path in sorted(assets)}
+
+
+def sign(build: Path, manifest: dict) -> None:
+    """Write a manifest with the hash of every file that stands in `build`."""
+    files = [path for path in sorted(build.rglob("*")) if path.is_file() and path.name != MANIFEST]
+    signed = {**manifest, "files": {str(path.relative_to(build)): sha256(path) for path in files}}
+    write_whole(build / MANIFEST, json.dumps(signed, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_manifest(folder: Path) -> dict:
+    """The manifest of a published folder."""
     return json.loads((folder / MANIFEST).read_text("utf-8"))
 
 
 def read_edition(folder: Path) -> Edition:
     """The edition that a published folder holds, from its manifest."""
-    manifest = _read(folder)
+    manifest = read_manifest(folder)
     return Edition(
         month=Month.parse(manifest["month"]),
         period=Period.parse(manifest["from"], manifest["to"]),
@@ -78,6 +91,8 @@ def read_edition(folder: Path) -> Edition:
         pages=tuple(Page(page["notebook"], page["title"], parse_region(page["region"])) for page in manifest["pages"]),
         loaded=manifest["loaded"],
         synthetic=manifest["synthetic"],
+        earlier=manifest["earlier"],
+        notices=tuple(Notice(**notice) for notice in manifest["notices"]),
     )
 
 
@@ -89,6 +104,8 @@ def _parameters(edition: Edition) -> dict:
         **edition.thresholds.as_dict(),
         "loaded": edition.loaded,
         "synthetic": edition.synthetic,
+        "earlier": edition.earlier,
+        "notices": [asdict(notice) for notice in edition.notices],
         "pages": [
             {"notebook": page.notebook, "title": page.title, "region": page.region.slug} for page in edition.pages
         ],

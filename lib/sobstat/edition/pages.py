@@ -14,6 +14,7 @@ from markupsafe import Markup
 from sobstat.declarations import reports
 from sobstat.edition.exporter import export_body
 from sobstat.edition.key_figures import COLUMNS, key_figures, latest_values
+from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.months import Month
 from sobstat.regions import Region
@@ -40,12 +41,32 @@ def render_adhoc(
 
 def render_edition_index(edition: Edition, assets: dict[str, str], tables: Tables) -> str:
     """An edition's index, `<month>/index.html`; `tables` are its CSV files read back, by region and report."""
-    return _overview(edition, assets, tables, root="../", start=False, months=[])
+    return _overview(edition, assets, tables, root="../", start=False, editions=[])
 
 
-def render_start(edition: Edition, assets: dict[str, str], tables: Tables, months: list[Month]) -> str:
+def render_start(edition: Edition, assets: dict[str, str], tables: Tables, editions: list[Edition]) -> str:
     """The site's start page, `index.html`: the latest edition, and every month in the archive."""
-    return _overview(edition, assets, tables, root="", start=True, months=months)
+    if edition.withdrawn:
+        return render_withdrawn(edition, assets, root="", editions=editions)
+    return _overview(edition, assets, tables, root="", start=True, editions=editions)
+
+
+def render_withdrawn(edition: Edition, assets: dict[str, str], *, root: str, editions: list[Edition] = ()) -> str:
+    """What stands at every address of a withdrawn edition, and on the start page if all editions are withdrawn."""
+    return render(
+        "withdrawn.html",
+        **_common(edition, assets, root),
+        title=f"Indragen utgåva, {edition.month.title}",
+        summary=f"Utgåvan {edition.month.title} är indragen.",
+        start=not root,
+        editions=editions,
+    )
+
+
+def mark_as_former(html: str, notice: Notice, month: Month, root: str) -> str:
+    """A page of a version that another has replaced, which says so at its top."""
+    told = render("notices.html", notices=[notice], replaced_by=month, root=root)
+    return html.replace("</header>", f"</header>\n{told}", 1)
 
 
 def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, root: str, adhoc: bool) -> str:
@@ -53,11 +74,10 @@ def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, r
     about = next((p for p in edition.pages if p.notebook == "laddningar" and p != page), None)
     return render(
         "report.html",
-        **_common(edition, assets, root),
+        **_common(edition, assets, root, adhoc),
         title=f"{page.title}, {page.region.namn}, {edition.period.title}",
         summary=f"{page.title}: statistik för {page.region.namn}, {edition.period.title}.",
         page=page,
-        adhoc=adhoc,
         body=Markup(body),
         contents=_contents(body),
         tabs=[
@@ -77,7 +97,7 @@ def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, r
 
 
 def _overview(
-    edition: Edition, assets: dict[str, str], tables: Tables, *, root: str, start: bool, months: list[Month]
+    edition: Edition, assets: dict[str, str], tables: Tables, *, root: str, start: bool, editions: list[Edition]
 ) -> str:
     prefix = f"{edition.month}/" if start else ""
     first = edition.regions[0]
@@ -87,7 +107,7 @@ def _overview(
         title=SERVICE if start else f"{edition.month.title.capitalize()}",
         summary=f"Startade, avslutade och pågående moment i riket och länen, {edition.period.title}.",
         start=start,
-        months=months,
+        editions=editions,
         key_region=first.namn,
         key_figures=key_figures(tables, first, edition.month),
         columns=list(COLUMNS.values()),
@@ -102,9 +122,9 @@ def _overview(
     )
 
 
-def _common(edition: Edition, assets: dict[str, str], root: str) -> dict:
+def _common(edition: Edition, assets: dict[str, str], root: str, adhoc: bool = False) -> dict:
     loaded = format_date(date.fromisoformat(edition.loaded[:10]), "d MMMM y", locale="sv")
-    return {"service": SERVICE, "edition": edition, "assets": assets, "root": root, "loaded": loaded}
+    return {"service": SERVICE, "edition": edition, "assets": assets, "root": root, "loaded": loaded, "adhoc": adhoc}
 
 
 def _same(edition: Edition, page: Page, region: Region) -> Page:

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
+from sobstat.edition.notices import WITHDRAWN, Notice
 from sobstat.errors import SobstatError
 from sobstat.months import FIRST_MONTH, Month, Period
 from sobstat.regions import REGIONS, Region, parse_region
@@ -100,7 +101,9 @@ class Page:
 class Edition:
     """A month's publication: every page of every region, over one period.
 
-    `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up.
+    `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up, and
+    `earlier` the name of the edition that it tells changes since, if there is one. `notices` tell what was done to
+    earlier versions of it.
     """
 
     month: Month
@@ -109,6 +112,13 @@ class Edition:
     pages: tuple[Page, ...]
     loaded: str
     synthetic: bool
+    earlier: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether nothing but the notice of its withdrawal stands at its address."""
+        return bool(self.notices) and self.notices[-1].kind == WITHDRAWN
 
     @property
     def regions(self) -> list[Region]:

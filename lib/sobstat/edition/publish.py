@@ -1,22 +1,24 @@
 """The publishing story: plan, run, check, sign, appear."""
 
-import io
 import json
 import shutil
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-import pandas as pd
-
 from sobstat.edition import site as published
 from sobstat.edition.assets import write_assets
 from sobstat.edition.check import check_edition
+from sobstat.edition.front import make_front, read_tables
 from sobstat.edition.manifest import build_id, differences, edition_id, made_from, read_edition, write_manifest
-from sobstat.edition.pages import render_edition_index, render_start
+from sobstat.edition.notices import Notice
+from sobstat.edition.pages import render_edition_index
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
+from sobstat.edition.revision import find_revision
 from sobstat.edition.run import Job, check_notebook, write_whole
+from sobstat.edition.told import tell_changes
+from sobstat.edition.versions import as_replacement, compared_with, folder_of, keep_former
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
 from sobstat.errors import ReportError, SobstatError
 from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
@@ -50,7 +52,7 @@ def publish(
     regions: Iterable[Region] = (),
     notebooks: Path = NOTEBOOKS,
     keep_going: bool = False,
-    replace: bool = False,
+    replace: str | None = None,
     runs_folder: Path | None = None,
     progress: Progress = lambda step, done, total: None,
     tell: Callable[[RunReport], None] = lambda report: None,
@@ -59,7 +61,8 @@ def publish(
 
     With `regions`, only those, and those that the month's published edition has already: an edition never loses a
     page. Pages that an interrupted run of the very same edition finished are kept. `keep_going` makes the other pages
-    too when one fails. Only with `replace` may an edition take the place of one from other data, code or parameters.
+    too when one fails. Only with `replace`, the reason why, may an edition take the place of one from other data, code
+    or parameters; that one is kept beside it, and both say so.
     A run report is written to `runs_folder` (default: `runs` beside the site), and given to `tell`.
 
     Raises SobstatError before anything runs if the parameters are wrong, the warehouse does not hold the month, or it
@@ -78,17 +81,22 @@ def publish(
         with published.locked(site):
             published.settle(site)
             editions = published.addresses(site)
-            standing = site / str(month) if str(month) in editions else None
+            standing = read_edition(site / str(month)) if str(month) in editions else None
             pages = _pages(params, list(regions), standing)
-            edition = _plan(params, period_of(month, params.months), held, pages)
             origin = made_from(warehouse, notebooks)
+            earlier = compared_with(site, editions, month, standing if replace is None else None)
+            notices = standing.notices if standing else ()
+            edition = _plan(params, period_of(month, params.months), held, pages, earlier, notices)
+            if replace is not None:
+                _refuse_to_replace(site, edition, standing, origin)
+                edition = as_replacement(edition, standing, editions[str(month)], replace)
             identity = edition_id(edition, origin)
             if editions.get(str(month)) == identity:
                 published.tidy(site)
                 run.outcome = UNCHANGED
                 return site / str(month)
-            if standing and not replace:
-                _refuse_other(standing, edition, origin)
+            if standing and replace is None:
+                _refuse_other(site, standing, edition, origin)
             run.plan(edition, identity, origin)
             assets = write_assets(site / "assets")
             if not published.edition_folder(site, identity).is_dir():
@@ -99,14 +107,17 @@ def publish(
                     for page in pages
                 ]
                 _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
+                since = folder_of(site, edition.earlier) if edition.earlier else None
+                tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
                 if made_from(warehouse, notebooks) != origin:
                     _throw_away(run, build)
-                write_whole(build / "index.html", render_edition_index(edition, assets, _read_tables(build, edition)))
+                write_whole(build / "index.html", render_edition_index(edition, assets, read_tables(build, edition)))
                 run.gates = check_edition(build, edition, site, params.max_page_kb)
                 write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])
                 published.keep(site, build, identity)
-            editions |= {str(month): identity}
-            published.switch(site, editions, _top_files(site, editions, assets))
+            former = keep_former(site, edition, editions[str(month)]) if replace is not None else {}
+            editions |= {str(month): identity, **former}
+            published.switch(site, editions, *make_front(site, editions, assets))
             run.build, run.outcome = None, PUBLISHED
     return site / str(month)
 
@@ -181,18 +192,25 @@ def _make_pages(
     raise_failures(failures)
 
 
-def _pages(params: EditionParams, only: list[Region], standing: Path | None) -> tuple[Page, ...]:
+def _pages(params: EditionParams, only: list[Region], standing: Edition | None) -> tuple[Page, ...]:
     """The pages to publish: those asked for, and those that the month's published edition has already."""
     planned = plan_pages(params, only)
     if not standing:
         return planned
-    pages = {page.address: page for page in (*read_edition(standing).pages, *planned)}.values()
+    pages = {page.address: page for page in (*standing.pages, *planned)}.values()
     order = {slug: place for place, slug in enumerate(params.regions)}
     return tuple(sorted(pages, key=lambda page: order.get(page.region.slug, len(order))))
 
 
-def _plan(params: EditionParams, period: Period, held: Holdings, pages: tuple[Page, ...]) -> Edition:
-    return Edition(period.last, period, params.thresholds, pages, held.loaded, held.synthetic)
+def _plan(
+    params: EditionParams,
+    period: Period,
+    held: Holdings,
+    pages: tuple[Page, ...],
+    earlier: str | None = None,
+    notices: tuple[Notice, ...] = (),
+) -> Edition:
+    return Edition(period.last, period, params.thresholds, pages, held.loaded, held.synthetic, earlier, notices)
 
 
 def _paths(notebooks: Path, page: Page, warehouse: Path) -> tuple[Path, Path]:
@@ -218,14 +236,29 @@ def _refuse_unless_held(held: Holdings, month: Month) -> None:
         )
 
 
-def _refuse_other(standing: Path, edition: Edition, origin: dict) -> None:
+def _refuse_other(site: Path, standing: Edition, edition: Edition, origin: dict) -> None:
     """What is published stays: only pages may be added to it, made from the very same data, code and parameters."""
-    differing = differences(standing, edition, origin)
-    if differing:
+    month = edition.month
+    if standing.withdrawn:
         raise SobstatError(
-            f"The edition {edition.month} is published already, and what it would be made from now differs in "
-            f"{', '.join(differing)}. It stays as it is; `sobstat republish --month {edition.month} --reason …` "
+            f"The edition {month} was withdrawn on {standing.notices[-1].day}. It stays so until "
+            f"`sobstat republish --month {month} --reason …` puts another in its place."
+        )
+    if differing := differences(site / str(month), edition, origin):
+        raise SobstatError(
+            f"The edition {month} is published already, and what it would be made from now differs in "
+            f"{', '.join(differing)}. It stays as it is; `sobstat republish --month {month} --reason …` "
             "replaces it openly, and another --site is for trying things out."
+        )
+
+
+def _refuse_to_replace(site: Path, edition: Edition, standing: Edition | None, origin: dict) -> None:
+    """Only what is published can be replaced, and only by something else."""
+    if standing is None:
+        raise SobstatError(f"{edition.month} is not published in {site}, so there is nothing to replace: publish it.")
+    if not standing.withdrawn and not differences(site / str(edition.month), edition, origin):
+        raise SobstatError(
+            f"The edition {edition.month} would be made from just what it is made from, so there is nothing to replace."
         )
 
 
@@ -237,20 +270,3 @@ def _throw_away(run: Record, build: Path) -> None:
         "The warehouse, the code or a notebook changed while the edition was made, so its pages may not agree. "
         "They are thrown away: publish again."
     )
-
-
-def _read_tables(folder: Path, edition: Edition) -> dict[tuple[str, str], pd.DataFrame]:
-    """The edition's tables as they are published, by region and report."""
-    return {
-        (region.slug, file.stem): pd.read_csv(io.StringIO(file.read_text("utf-8")), dtype={"lan_kod": str})
-        for region in edition.regions
-        for file in sorted((folder / region.slug / "data").glob("*.csv"))
-    }
-
-
-def _top_files(site: Path, editions: dict[str, str], assets: dict[str, str]) -> dict[str, str]:
-    """What stands at the top of the site beside these editions: the start page shows the latest, and lists them all."""
-    months = published.months(editions)
-    folder = published.edition_folder(site, editions[str(months[0])])
-    latest = read_edition(folder)
-    return {published.START: render_start(latest, assets, _read_tables(folder, latest), months)}

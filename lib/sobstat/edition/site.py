@@ -120,8 +120,8 @@ def keep(site: Path, build: Path, edition_id: str) -> None:
     _sync(site / EDITIONS)
 
 
-def switch(site: Path, editions: dict[str, str], files: dict[str, str]) -> None:
-    """Let the site hold these editions at these addresses, the latest month at `senaste`, and these files.
+def switch(site: Path, editions: dict[str, str], files: dict[str, str], latest: Month) -> None:
+    """Let the site hold these editions at these addresses, `latest` at `senaste`, and these files.
 
     `files` are the start page and whatever else stands at the top of the site, name → text. All of it appears at
     once; then what nothing leads to any more is removed.
@@ -129,7 +129,7 @@ def switch(site: Path, editions: dict[str, str], files: dict[str, str]) -> None:
     state = _new_state(site)
     for name, edition_id in editions.items():
         (state / name).symlink_to(f"../../{EDITIONS}/{edition_id}")
-    (state / LATEST).symlink_to(str(months(editions)[0]))
+    (state / LATEST).symlink_to(str(latest))
     for name, text in files.items():
         write_whole(state / name, text)
     _to_disk(state)

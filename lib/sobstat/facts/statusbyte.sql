@@ -7,7 +7,7 @@ WITH logg AS (
         transaktion_id, arende_id, tidpunkt, dag,
         -- At equal times a start comes before a completion.
         CASE status WHEN 'Inprogress' THEN 1 ELSE 2 END AS ordning
-    FROM lager.transaktion
+    FROM transaktion
     WHERE arendetyp = 'Process' AND status IN ('Inprogress', 'Done') AND dag < $slut_dag
 ),
 
@@ -31,7 +31,7 @@ berord AS (
 orsak AS (
     SELECT o.arende_id, coalesce(t.avslutningsorsak, 'Okänt') AS avslutningsorsak
     FROM ordnad AS o
-    INNER JOIN lager.transaktion AS t ON t.transaktion_id = o.transaktion_id
+    INNER JOIN transaktion AS t ON t.transaktion_id = o.transaktion_id
     WHERE o.ordning = 2 AND o.ar_raknad
 )
 
@@ -59,11 +59,11 @@ SELECT
     coalesce(t.kon, 'Okänt') AS kon,
     coalesce(a.aldersgrupp, 'Okänd') AS aldersgrupp
 FROM berord AS o
-INNER JOIN lager.transaktion AS t ON t.transaktion_id = o.transaktion_id
+INNER JOIN transaktion AS t ON t.transaktion_id = o.transaktion_id
 INNER JOIN veckodag AS v ON v.nummer = isodow(o.dag)
 LEFT JOIN aldersgrupp AS a ON a.alder = t.alder
 LEFT JOIN orsak ON orsak.arende_id = o.arende_id
-LEFT JOIN lager.hsa_vardgivare AS vg ON vg.hsa_id = t.vardgivare_id
-LEFT JOIN lager.hsa_vardenhet AS ve ON ve.hsa_id = t.vardenhet_id
+LEFT JOIN hsa_vardgivare AS vg ON vg.hsa_id = t.vardgivare_id
+LEFT JOIN hsa_vardenhet AS ve ON ve.hsa_id = t.vardenhet_id
 LEFT JOIN lan AS l ON l.lan_kod = vg.lan_kod
 WHERE $lan_kod IS NULL OR l.lan_kod = $lan_kod
