@@ -1,8 +1,18 @@
-"""What several modules of tests share: a small site, built once."""
+"""What several modules of tests share: a small site, built once, and a browser to look at sites with."""
+
+import os
+import shutil
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from sites import build_site, make_warehouse
+
+# What the pages' Content-Security-Policy refuses is an error on the console, in the same words in every browser.
+VIOLATIONS = """
+addEventListener("securitypolicyviolation",
+    event => console.error("policy", event.violatedDirective, event.blockedURI || "inline"))
+"""
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +25,44 @@ def site(small_warehouse, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     build_site(small_warehouse, folder)
     return folder
+
+
+def find_chromium() -> str | None:
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = find_chromium()
+    if not path:
+        if os.environ.get("CI") == "true":
+            pytest.fail("There is no Chromium to test the pages in: install chromium, or name one in CHROMIUM.")
+        pytest.skip("There is no Chromium to test the pages in: install chromium, or name one in CHROMIUM.")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """Opens a page of the site from its file; keeps what it asked for and complained about."""
+    contexts = []
+
+    def opened(address: str, *, width: int = 1280, charts: bool = True, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.requests, page.faults = [], []
+        page.add_init_script(VIOLATIONS)
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
+        page.goto((site / address).as_uri())
+        if charts:
+            page.locator(".chart:not(.upgraded)").first.wait_for(state="detached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()

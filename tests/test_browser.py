@@ -1,56 +1,12 @@
 """The pages in a real Chromium, from plain files: without a network, without JavaScript, by keyboard, with axe."""
 
-import os
-import shutil
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 PAGES = ("index.html", "2025-10/index.html", "2025-10/riket/oversikt.html", "2025-10/skane/invanare.html")
 REPORT = "2025-10/riket/oversikt.html"
 TREE = "#per-region-vardgivare-moment-orsak"
 EVERYTHING_OPEN = "document.querySelectorAll('details').forEach(d => d.open = true)"
-
-
-def find_chromium() -> str | None:
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = find_chromium()
-    if not path:
-        if os.environ.get("CI") == "true":
-            pytest.fail("There is no Chromium to test the pages in: install chromium, or name one in CHROMIUM.")
-        pytest.skip("There is no Chromium to test the pages in: install chromium, or name one in CHROMIUM.")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def open_page(browser, site):
-    """Opens a page of the site from its file; keeps what it asked for and complained about."""
-    contexts = []
-
-    def opened(address: str, *, width: int = 1280, charts: bool = True, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.requests, page.faults = [], []
-        page.on("request", lambda request: page.requests.append(request.url))
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
-        page.goto((site / address).as_uri())
-        if charts:
-            page.locator(".chart:not(.upgraded)").first.wait_for(state="detached")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 @pytest.mark.parametrize("address", [*PAGES, "2025-10/riket/oversikt-adhoc.html", "senaste/riket/oversikt.html"])

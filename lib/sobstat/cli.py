@@ -20,6 +20,7 @@ from sobstat import contract
 from sobstat.disclosure.rule import MIN_ANTAL
 from sobstat.edition.plan import PARAMS
 from sobstat.errors import ReportError, SobstatError
+from sobstat.names import visible
 from sobstat.warehouse import DEFAULT_WAREHOUSE
 
 # typer keeps its click to itself; the base of its BadParameter is every error of usage.
@@ -72,12 +73,17 @@ def _say_wrong(message: str, error: Exception | None = None) -> None:
     if "--verbose" in flags and error:
         traceback.print_exception(error)
     for line in (message, *getattr(error, "__notes__", [])):
-        console.print(line, markup=False)
+        _print(line)
 
 
 def _say(message: str) -> None:
     if "--quiet" not in flags:
-        console.print(message, markup=False)
+        _print(message)
+
+
+def _print(message: str) -> None:
+    """Print lines in which no name can steer the terminal."""
+    console.print("\n".join(visible(line) for line in message.split("\n")), markup=False)
 
 
 @contextmanager
@@ -147,6 +153,8 @@ def load(
     with _progress() as progress:
         result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=progress)
     total = result.total
+    for name in result.ignored:
+        _say(f"{name} was passed over: it is named as a source, but is no .csv, .csv.gz or .parquet file.")
     if not result.changed:
         _say(f"Nothing new: all {total.read} rows of {folder} are in {warehouse} already; it was left as it is.")
         return
@@ -154,6 +162,8 @@ def load(
         f"Loaded {folder} into {warehouse}: {total.read} rows read = {total.kept} kept + {total.repeats} repeats "
         f"+ {total.set_aside} set aside."
     )
+    if result.created:
+        _say(f"  {warehouse} is a new warehouse.")
     if result.removed:
         _say(f"  {result.removed} rows of replaced sources are gone.")
     for source, reason, rows in [*result.reasons, *result.notices]:

@@ -12,13 +12,15 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from sobstat.names import CONTROLS
 from sobstat.regions import LAN
 
 # Without the white space around it, of every kind.
 _WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(0x3001))))
 _STRIPPED = f"trim({{x}}, '{_WHITE_SPACE}')"
 # ISO 8601 calendar dates and times, with or without seconds, fraction and offset.
-_ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+_OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
+_ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?" + _OFFSET + "?)?$"
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,27 @@ class ColumnType:
 
 _GIVEN = f"{_STRIPPED} <> ''"
 _TEXT = f"CASE WHEN {_GIVEN} THEN {{x}} END"
+# Without control characters, which are rare: see names.py.
+_FROM, _TO = ("".join(map(chr, codes)) for codes in zip(*CONTROLS.items(), strict=True))
+_SIGNS = (
+    "CASE WHEN regexp_matches({x}, '[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]') "
+    f"THEN translate({{x}}, '{_FROM}', '{_TO}') ELSE {{x}} END"
+)
 # DuckDB would read 3_4 as 34.
 _NUMBER = "try_cast(replace({x}, '_', '?') AS DOUBLE)"
 _COUNTIES = ", ".join(f"'{lan.lan_kod}'" for lan in LAN)
 COLUMN_TYPES = {
     "text": ColumnType("text", _TEXT),
+    "name": ColumnType(
+        "text; control characters are shown as signs",
+        f"CASE WHEN {_GIVEN} THEN {_SIGNS} END",
+        notice=("{x} <> {v}", "control characters in a name, shown as signs"),
+    ),
     "person_id": ColumnType("text, turned into a keyed pseudonym", _TEXT),
-    "hsa_id": ColumnType("HSA-id, compared upper-cased and stripped of white space", f"nullif(upper({_STRIPPED}), '')"),
+    "hsa_id": ColumnType(
+        "HSA-id, compared upper-cased and stripped of white space",
+        f"nullif(upper({_SIGNS.format(x=_STRIPPED)}), '')",
+    ),
     "lan_kod": ColumnType(
         "two digits",
         f"CASE length({_STRIPPED}) WHEN 0 THEN NULL WHEN 1 THEN '0' || {_STRIPPED} ELSE {_STRIPPED} END",
@@ -78,7 +94,7 @@ COLUMN_TYPES = {
 # `sob_tid(text)`: an ISO 8601 time as an instant in UTC, NULL if it is none.
 TIME_MACRO = f"""
 CREATE OR REPLACE TEMP MACRO sob_instant(x) AS
-    CASE WHEN regexp_matches(x, '{_ISO_TIME}')
+    CASE WHEN regexp_matches(x, '{_ISO_TIME}') AND x > '0001-01-02'
     THEN try_cast(replace(replace(x, ',', '.'), ' +', '+') AS TIMESTAMPTZ) END;
 CREATE OR REPLACE TEMP MACRO sob_tid(x) AS (
     SELECT CASE

@@ -6,31 +6,40 @@ row's number in it. What a row is worth is the load's business.
 
 import csv
 import difflib
+import glob
 import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 import pandas as pd
 
 from sobstat.contract import Source, sources
 from sobstat.errors import SobstatError
+from sobstat.names import shortened, visible
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
+# What is held in memory at a time, whatever a file unpacks to.
+LONGEST_ROW = 1_000_000
 ROWS_AT_A_TIME = 100_000
-csv.field_size_limit(16 * 1024 * 1024)
+CHARACTERS_AT_A_TIME = 50_000_000
+csv.field_size_limit(LONGEST_ROW)
+# Said of the columns that were found, at most.
+CHARACTERS_SAID = 300
 
 
 @dataclass(frozen=True)
 class ExtractFile:
-    """A file of an extract. `number` is its place in file order (sorted by name)."""
+    """A file of an extract. `number` is its place in file order (sorted by name), `name` is fit to be shown."""
 
     number: int
     source: Source
     path: Path
+    name: str
     size: int
     sha256: str
 
@@ -42,28 +51,44 @@ class FileFault(Exception):
 def find_files(folder: Path) -> list[ExtractFile]:
     """The extract's files, sorted by name, hashed.
 
-    Raises SobstatError if the folder does not exist, holds no file of any source, or one that is no file.
+    Raises SobstatError if the folder does not exist, holds no file of any source, or one that cannot be read.
     """
     if not folder.is_dir():
         raise SobstatError(
             f"There is no extract folder {folder}: give the folder that holds arenden*.csv and the rest."
         )
-    found = []
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        source = next((s for s in sources().values() if path.name.startswith(s.name)), None)
-        if source and path.name.endswith(SUFFIXES):
-            if not path.is_file():
-                raise SobstatError(f"{path} is not a file that can be read (a folder, or a link that leads nowhere).")
-            found.append((source, path))
+    found = [(source, path) for source, path in _named_as_sources(folder) if path.name.lower().endswith(SUFFIXES)]
     if not found:
         names = ", ".join(f"{name}*" for name in sources())
         raise SobstatError(f"{folder} holds no extract file: expected {names}, as {', '.join(SUFFIXES)}.")
     files = []
     for number, (source, path) in enumerate(found, 1):
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        files.append(ExtractFile(number, source, path, path.stat().st_size, digest))
+        name = visible(path.name)
+        if not path.is_file():
+            raise SobstatError(f"{folder / name} is not a file that can be read (a folder, or a link to nowhere).")
+        if "\ufffd" in name:
+            raise SobstatError(f"The name of {folder / name} is not UTF-8: rename the file.")
+        files.append(ExtractFile(number, source, path, name, path.stat().st_size, _sha256(path)))
     return files
+
+
+def passed_over(folder: Path) -> list[str]:
+    """The names of what is named as a source but is no kind of file that the load reads, such as `arenden.xlsx`."""
+    return [visible(path.name) for _, path in _named_as_sources(folder) if not path.name.lower().endswith(SUFFIXES)]
+
+
+def _named_as_sources(folder: Path) -> list[tuple[Source, Path]]:
+    """What is named as a source, in either case, sorted by name."""
+    paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    named = [
+        (next((s for s in sources().values() if path.name.lower().startswith(s.name)), None), path) for path in paths
+    ]
+    return [(source, path) for source, path in named if source]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_files(con: duckdb.DuckDBPyConnection, files: list[ExtractFile], progress=lambda done, total: None) -> None:
@@ -76,17 +101,19 @@ def read_files(con: duckdb.DuckDBPyConnection, files: list[ExtractFile], progres
         con.execute(f"CREATE TABLE raw_{source.name} (fil SMALLINT, rad BIGINT{columns})")
     con.execute("CREATE TABLE felaktig_rad (fil SMALLINT, rad BIGINT, skal VARCHAR)")
     con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR)")
-    con.executemany("INSERT INTO fil VALUES (?, ?, ?)", [(f.number, f.path.name, f.source.name) for f in files])
+    con.executemany("INSERT INTO fil VALUES (?, ?, ?)", [(f.number, f.name, f.source.name) for f in files])
     faults = []
     for done, file in enumerate(files):
         progress(done, len(files))
-        read = _read_parquet if file.path.suffix == ".parquet" else _read_csv
+        read = _read_parquet if file.path.suffix.lower() == ".parquet" else _read_csv
         try:
             read(con, file)
+            if _sha256(file.path) != file.sha256:
+                raise FileFault("the file changed while it was read; load it when it is complete.")
         except FileFault as fault:
-            faults.append(f"{file.path.name}: {fault}")
-        if file.path.stat().st_size != file.size:
-            faults.append(f"{file.path.name}: the file changed while it was read; load it when it is complete.")
+            faults.append(f"{file.name}: {fault}")
+        except FileNotFoundError:
+            faults.append(f"{file.name}: the file vanished while it was read; deliver it again.")
     progress(len(files), len(files))
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
@@ -96,22 +123,28 @@ def read_files(con: duckdb.DuckDBPyConnection, files: list[ExtractFile], progres
 def _check_columns(source: Source, found: list[str]) -> None:
     """Raises FileFault unless every column of the contract is found once.
 
-    A first line without any of them may hold data, even a person's id: it is never shown.
+    A first line with few of them may hold data, even a person's id: it is not shown.
     """
     known = [name for name in found if name in source.columns]
-    if not known:
-        raise FileFault(f"no header: the first line names none of the columns {', '.join(source.columns)}.")
+    lowered = {name.lower(): name for name in found}
+    named = len(source.columns.keys() & lowered.keys())
+    if 2 * named < len(source.columns):
+        raise FileFault(
+            f"no header: the first line names {named or 'none'} of the columns {', '.join(source.columns)}; expected "
+            "all of them, separated by comma or semicolon."
+        )
     if twice := sorted({name for name in known if known.count(name) > 1}):
         raise FileFault(f"column {', '.join(twice)} occurs twice in the header; expected once.")
     missing = [name for name in source.columns if name not in known]
     if missing:
-        near = {name: difflib.get_close_matches(name, found, n=1) for name in missing}
-        hints = [f"{name} (nearest found: {match[0]})" if (match := near[name]) else name for name in missing]
-        raise FileFault(f"column {', '.join(hints)} is missing; found {', '.join(found)}.")
+        near = {name: difflib.get_close_matches(name, lowered, n=1) for name in missing}
+        hints = [f"{name} (nearest found: {lowered[at[0]]})" if (at := near[name]) else name for name in missing]
+        listed = shortened(", ".join(found), CHARACTERS_SAID)
+        raise FileFault(visible(f"column {', '.join(hints)} is missing; found {listed}."))
 
 
 def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
-    path = str(file.path)
+    path = glob.escape(str(file.path))  # a name such as arenden*.parquet is that file alone
     try:
         described = con.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": path}).fetchall()
     except duckdb.Error as error:
@@ -121,55 +154,94 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
     for name in file.source.columns:
         if "(" in types[name].removeprefix("DECIMAL(") or types[name].endswith("]") or types[name] == "BLOB":
             raise FileFault(f"column {name} holds {types[name]}; expected text, a number or a time.")
-    # pandas writes whole numbers as floating point, with NaN, where one is missing.
-    as_text = [
-        f'''CASE WHEN isnan("{name}") THEN NULL WHEN "{name}" = CAST(try_cast("{name}" AS BIGINT) AS DOUBLE)
-            THEN CAST(CAST("{name}" AS BIGINT) AS VARCHAR) ELSE CAST("{name}" AS VARCHAR) END'''
-        if types[name] in ("DOUBLE", "FLOAT")
-        else f'CAST("{name}" AS VARCHAR)'
-        for name in file.source.columns
-    ]
+    as_text = ", ".join(_as_text(name, types[name]) for name in file.source.columns)
     try:
         con.execute(
-            f"INSERT INTO raw_{file.source.name} SELECT {file.number}, file_row_number + 1, {', '.join(as_text)} "
-            "FROM read_parquet($path, file_row_number = true)",
+            f"INSERT INTO raw_{file.source.name} "
+            f"SELECT {file.number}, row_number() OVER (), {as_text} FROM read_parquet($path)",
             {"path": path},
         )
+    except duckdb.OutOfMemoryException:
+        raise  # no fault of the file's
     except duckdb.Error as error:
         raise FileFault("its contents cannot be read (damaged Parquet file, or text that is not UTF-8).") from error
 
 
+def _as_text(name: str, kind: str) -> str:
+    """A Parquet column as text. Whole numbers are written so also where pandas or a database made them 17.0."""
+    if kind not in ("DOUBLE", "FLOAT") and not kind.startswith("DECIMAL"):
+        return f'CAST("{name}" AS VARCHAR)'
+    return f'''CASE WHEN isnan(CAST("{name}" AS DOUBLE)) THEN NULL
+        WHEN "{name}" = try_cast("{name}" AS HUGEINT) THEN CAST(try_cast("{name}" AS HUGEINT) AS VARCHAR)
+        ELSE CAST("{name}" AS VARCHAR) END'''
+
+
+class _Lines:
+    """The lines of a text file. Raises FileFault before a row of them is longer than LONGEST_ROW.
+
+    row  how many characters of the row under way were given; who reads the rows sets it to 0 after each
+    """
+
+    def __init__(self, stream: TextIO):
+        self.stream, self.number, self.row = stream, 0, 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.stream.readline(LONGEST_ROW + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.row += len(line)
+        if self.row > LONGEST_ROW:
+            raise FileFault(f"line {self.number} belongs to a row of more than {LONGEST_ROW} characters.")
+        return line
+
+
 def _read_csv(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
-    open_text = gzip.open if file.path.suffix == ".gz" else open
+    open_text = gzip.open if file.path.suffix.lower() == ".gz" else open
     try:
         with open_text(file.path, "rt", encoding="utf-8-sig", newline="") as stream:
-            header_line = stream.readline()
-            if not header_line.strip():
-                raise FileFault("empty file; expected a header line and rows.")
-            delimiter = ";" if header_line.count(";") > header_line.count(",") else ","
-            header = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter))]
+            lines = _Lines(stream)
+            header, delimiter = _header(next(lines, ""))
             _check_columns(file.source, header)
             places = [header.index(name) for name in file.source.columns]
-            rows = csv.reader(stream, delimiter=delimiter, strict=True)
-            for first, block in _blocks(rows):
+            for first, block in _blocks(lines, delimiter):
                 _insert(con, file, first, block, places, len(header))
     except UnicodeDecodeError as error:
         raise FileFault(f"not UTF-8: byte {error.object[error.start]:#04x} found; save the file as UTF-8.") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise FileFault("not a whole gzip file (truncated or damaged); deliver it again.") from error
-    except csv.Error as error:
-        raise FileFault(f"not a CSV file: line {rows.line_num + 1}: {error}.") from error
 
 
-def _blocks(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[list[str]]]]:
+def _header(line: str) -> tuple[list[str], str]:
+    """The names in the first line, and what separates them."""
+    if not line:
+        raise FileFault("empty file; expected a header line and rows.")
+    if "\0" in line:
+        raise FileFault("not UTF-8: NUL bytes found, as in UTF-16; save the file as UTF-8.")
+    if not line.strip():
+        raise FileFault("no header: the first line is blank.")
+    delimiter = ";" if line.count(";") > line.count(",") else ","
+    names = next(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter))
+    return [name.strip() for name in names], delimiter
+
+
+def _blocks(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[list[str]]]]:
     """The rows in blocks, with the number of each block's first; blank lines are no rows."""
-    first, block = 1, []
-    for row in rows:
-        if row:
-            block.append(row)
-        if len(block) == ROWS_AT_A_TIME:
-            yield first, block
-            first, block = first + len(block), []
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    first, block, size, lines.row = 1, [], 0, 0
+    try:
+        for row in rows:
+            size, lines.row = size + lines.row, 0
+            if row:
+                block.append(row)
+            if len(block) == ROWS_AT_A_TIME or size > CHARACTERS_AT_A_TIME:
+                yield first, block
+                first, block, size = first + len(block), [], 0
+    except csv.Error as error:
+        raise FileFault(f"not a CSV file: line {lines.number}: {error}.") from error
     yield first, block
 
 
@@ -186,7 +258,7 @@ def _insert(con, file: ExtractFile, first: int, block: list[list[str]], places: 
         if len(row) != width
     ]
     if broken:
-        con.executemany("INSERT INTO felaktig_rad VALUES (?, ?, ?)", broken)
+        con.append("felaktig_rad", pd.DataFrame(broken, columns=["fil", "rad", "skal"]))
     if whole:
         frame = pd.DataFrame([[row[place] for place in places] for _, row in whole], dtype=object)
         frame.insert(0, "rad", [number for number, _ in whole])

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 
 from sobstat.declarations import measures
+from sobstat.names import as_cell, isolated
 
 
 def _decimals(column: str) -> int | None:
@@ -28,9 +29,19 @@ def _written(table: pd.DataFrame, text: bool) -> pd.DataFrame:
     return written
 
 
+def _with_names(written: pd.DataFrame, table: pd.DataFrame, as_written) -> pd.DataFrame:
+    """The same with every name of a group as a form of file needs it; figures stay."""
+    for column in table.select_dtypes("str"):
+        written[column] = written[column].map(as_written)
+    return written
+
+
 def to_csv(table: pd.DataFrame) -> str:
-    """UTF-8 text, comma, decimal point, header, a line feed per row; missing values are empty."""
-    return _written(table, text=True).to_csv(index=False, lineterminator="\n")
+    """UTF-8 text, comma, decimal point, header, a line feed per row; missing values are empty.
+
+    A name that a spreadsheet would take for a formula has an apostrophe before it.
+    """
+    return _with_names(_written(table, text=True), table, as_cell).to_csv(index=False, lineterminator="\n")
 
 
 def to_json(table: pd.DataFrame) -> str:
@@ -40,7 +51,7 @@ def to_json(table: pd.DataFrame) -> str:
 
 def to_text(table: pd.DataFrame) -> str:
     """Aligned columns for reading in a terminal."""
-    return _written(table, text=True).fillna("").to_string(index=False) + "\n"
+    return _with_names(_written(table, text=True).fillna(""), table, isolated).to_string(index=False) + "\n"
 
 
 FORMATS = {"csv": to_csv, "json": to_json, "text": to_text}

@@ -1,10 +1,11 @@
 """An extract folder into the warehouse, all or nothing.
 
 The whole story is `load_extract`: read the files, turn ids into pseudonyms, check every row, let the last of
-several rows with one key win, and merge with what the warehouse holds in one transaction. Until that last step
-the warehouse isn't touched.
+several rows with one key win, and merge with what the warehouse holds in a draft of it. Only the last step, in which
+the draft takes the warehouse's place, touches the warehouse.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ from pathlib import Path
 import duckdb
 
 from sobstat.contract import TIME_MACRO, Source, sources
+from sobstat.draft import copy_warehouse, replace, workplace
 from sobstat.errors import SobstatError
-from sobstat.extract import ExtractFile, find_files, read_files
+from sobstat.extract import ExtractFile, find_files, passed_over, read_files
 from sobstat.pseudonyms import fingerprint, read_key
 from sobstat.rows import check_rows, let_last_win, pseudonymise, refuse_too_many_set_aside
 from sobstat.warehouse import (
@@ -34,6 +36,9 @@ from sobstat.warehouse import (
 
 # A load that sets aside more than this share of its rows fails unless told to go on.
 MAX_SET_ASIDE = 0.01
+
+# Errors of a disk or a quota that is full.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Progress = Callable[[str, int, int], None]
 
@@ -64,6 +69,8 @@ class LoadResult:
     removed   rows of replaced sources that the extract no longer holds
     reasons   why rows were set aside: (source, reason, rows)
     notices   values that count as unknown: (source, notice, rows)
+    ignored   names of files that are named as a source but of no kind that the load reads
+    created   whether the warehouse is new
     changed   False where the extract brought nothing new; nothing was written then
     """
 
@@ -71,6 +78,8 @@ class LoadResult:
     removed: int = 0
     reasons: list[tuple[str, str, int]] = field(default_factory=list)
     notices: list[tuple[str, str, int]] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    created: bool = False
     changed: bool = True
 
     @property
@@ -90,14 +99,14 @@ def load_extract(
 
     `now` is the time of the load (default: the clock's); transactions after it are set aside.
     Raises SobstatError if a file cannot be read as its source, if more than `max_set_aside` of the rows would be
-    set aside, if the key is not the one that the warehouse was loaded with, or if it is in use; the warehouse is
-    then byte for byte as it was.
+    set aside, if the key is not the one that the warehouse was loaded with, if the clock went back since the last
+    load, if another load is at work or the disk full; the warehouse is then byte for byte as it was.
     """
     folder, warehouse = Path(folder), Path(warehouse)
     now = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
     files = find_files(folder)
-    warehouse.parent.mkdir(parents=True, exist_ok=True)
-    with _private_files(), session(spill_in=warehouse.parent) as con:
+    result = LoadResult(ignored=passed_over(folder), created=not warehouse.exists())
+    with _private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
         read_files(con, files, lambda done, total: progress("Reading files", done, total))
         brought = [source for source in sources().values() if any(file.source == source for file in files)]
         key = read_key(warehouse)
@@ -112,11 +121,12 @@ def load_extract(
         progress("Checking rows", len(brought), len(brought))
         refuse_too_many_set_aside(con, max_set_aside)
 
-        attach(con, warehouse, write=True)
-        warehouse.chmod(0o600)
+        if warehouse.exists() == result.created:
+            raise SobstatError(f"The warehouse {warehouse} came or went while the extract was read: load it again.")
+        draft = copy_warehouse(warehouse, own)
+        attach(con, draft, write=True)
         con.begin()
         _prepare(con, warehouse, fingerprint(key))
-        result = LoadResult()
         for done, source in enumerate(brought):
             progress("Merging", done, len(brought))
             result.removed += _merge(con, source)
@@ -126,10 +136,27 @@ def load_extract(
         if result.changed:
             _record(con, files, brought, result, now)
             con.commit()
+            con.execute("CHECKPOINT lager")
+            con.execute("DETACH lager")
+            replace(warehouse.resolve(), draft)
         else:
-            con.rollback()
-        con.execute("DETACH lager")
+            warehouse.chmod(0o600)
     return result
+
+
+@contextmanager
+def _room_on_disk(warehouse: Path) -> Iterator[None]:
+    """Says it in one sentence if the load runs out of room."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        full = isinstance(error, duckdb.OutOfMemoryException) or getattr(error, "errno", None) in NO_ROOM
+        if not full and not any(os.strerror(number) in str(error) for number in NO_ROOM):
+            raise
+        raise SobstatError(
+            f"There is no room for the load: the disk that holds {warehouse.parent}, or the memory, is full. "
+            "Nothing was loaded; make room for twice the warehouse and the unpacked extract."
+        ) from error
 
 
 @contextmanager
@@ -201,8 +228,8 @@ def _reconcile(
         ).fetchone()
         count = Count(*counts)
         if count.read != count.kept + count.repeats + count.set_aside:
-            raise RuntimeError(f"{file.path.name} does not reconcile: {count}")
-        result.per_file[file.path.name] = count
+            raise RuntimeError(f"{file.name} does not reconcile: {count}")
+        result.per_file[file.name] = count
     result.reasons = con.execute(
         "SELECT kalla, skal, count(*) FROM undantag JOIN fil USING (fil) GROUP BY ALL ORDER BY ALL"
     ).fetchall()
@@ -226,17 +253,26 @@ def _record(
     result: LoadResult,
     now: datetime,
 ) -> None:
-    """Add the load to the history, and the rows set aside to the quarantine."""
-    (number,) = con.execute("SELECT coalesce(max(laddning), 0) + 1 FROM lager.laddning").fetchone()
+    """Add the load to the history, and the rows set aside to the quarantine.
+
+    Raises SobstatError if the clock stands before the last load: then one of the two was wrong, and with it what was
+    in the future.
+    """
+    number, last = con.execute("SELECT coalesce(max(laddning), 0) + 1, max(tidpunkt) FROM lager.laddning").fetchone()
+    if last and now < last:
+        raise SobstatError(
+            f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC, but the last load was made at {last:%Y-%m-%d %H:%M:%S}: set "
+            "the clock right; if it was wrong then, load the whole history into a new warehouse. Nothing was loaded."
+        )
     con.execute(
         "INSERT INTO lager.laddning VALUES (?, ?, ?, ?, ?, ?, ?)",
         [number, now, version("sobstat"), *astuple(result.total)],
     )
     for file in files:
-        count = result.per_file[file.path.name]
+        count = result.per_file[file.name]
         con.execute(
             "INSERT INTO lager.laddad_fil VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [number, file.path.name, file.source.name, file.size, file.sha256, *astuple(count)],
+            [number, file.name, file.source.name, file.size, file.sha256, *astuple(count)],
         )
     for source, notice, rows in result.notices:
         con.execute("INSERT INTO lager.anmarkning VALUES (?, ?, ?, ?)", [number, source, notice, rows])

@@ -41,6 +41,7 @@ WORDING = {
     r"\d+ fields, the header has \d+": "antalet fält stämmer inte med rubrikraden",
     r"lan_kod is not a county code, counted as unknown": "länskoden finns inte, räknas som Okänt län",
     r"unknown kon, counted as Okänt": "könet går inte att tolka, räknas som Okänt",
+    r"control characters in a name, shown as signs": "styrtecken i ett namn, visas som symboler",
     r"age outside 0–120, counted as Okänd": "åldern är inte 0–120 år, räknas som Okänd",
 }
 

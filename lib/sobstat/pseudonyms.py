@@ -8,6 +8,7 @@ pseudonym is about 3 in a million.
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,8 +39,7 @@ def read_key(warehouse: Path) -> bytes:
                     f"The warehouse's key {path} is missing: put it back, or give it in {KEY_VARIABLE}; with "
                     "another key the same person would count as two."
                 )
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-                stream.write(secrets.token_hex(KEY_BYTES) + "\n")
+            _make_key(path)
         if path.stat().st_mode & 0o077:
             raise SobstatError(f"The key {path} can be read by others: make it yours alone with chmod 600.")
         text = path.read_text("ascii", errors="replace")
@@ -50,6 +50,15 @@ def read_key(warehouse: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise SobstatError(f"The key in {where} is not {KEY_BYTES} bytes written as {2 * KEY_BYTES} hex digits.")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """A new key, readable by its owner alone; the file is whole or not there, and never replaces another."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".sobstat-") as part:  # made with mode 0600
+        part.write(secrets.token_hex(KEY_BYTES) + "\n")
+        part.flush()
+        os.fsync(part.fileno())
+        os.link(part.name, path)
 
 
 def pseudonyms(ids: Iterable[str], kind: str, key: bytes) -> list[int]:

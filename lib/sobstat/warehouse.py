@@ -16,6 +16,8 @@ from sobstat.contract import COLUMN_TYPES, Source, sources
 from sobstat.errors import SobstatError
 from sobstat.months import Month, this_month
 
+# What is there only while a program works begins so.
+TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
 SCHEMA_VERSION = 1
 
@@ -24,7 +26,7 @@ SQL_TYPES = {
     "person_id": "UBIGINT",
     "age": "SMALLINT",
     "number": "INTEGER",
-} | dict.fromkeys(["text", "hsa_id", "lan_kod", "kon"], "VARCHAR")
+} | dict.fromkeys(["text", "name", "hsa_id", "lan_kod", "kon"], "VARCHAR")
 assert SQL_TYPES.keys() == COLUMN_TYPES.keys()
 
 # `dag` is the Stockholm date of `tidpunkt` (UTC): months and weekdays follow it, in any session time zone.
@@ -98,7 +100,7 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
     What does not fit in memory is spilled to a folder that only its owner can read, removed at the end.
     """
     with (
-        tempfile.TemporaryDirectory(prefix=".sobstat-", dir=spill_in) as spill,
+        tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=spill_in) as spill,
         duckdb.connect(config={"temp_directory": spill}) as con,
     ):
         con.execute("SET TimeZone = 'Europe/Stockholm'")
@@ -121,7 +123,9 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
         raise SobstatError(f"{warehouse} is not a warehouse made by `sobstat load`.") from error
     version = schema_version(con)
     if version is None and not write:
-        raise SobstatError(f"The warehouse {warehouse} is empty: load an extract with `sobstat load DIR`.")
+        raise SobstatError(
+            f"{warehouse} is not a warehouse: it is empty, or another database. Remove it, and run `sobstat load DIR`."
+        )
     if version not in (None, SCHEMA_VERSION):
         raise SobstatError(f"{warehouse} has schema version {version}; this program reads {SCHEMA_VERSION}.")
 

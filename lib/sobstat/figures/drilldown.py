@@ -13,6 +13,7 @@ from numpy import base_repr
 from sobstat.declarations import Dimension, Measure, Report
 from sobstat.errors import SobstatError
 from sobstat.figures.cells import Cell, cells_of, dimensions_of, measures_of
+from sobstat.names import isolated
 
 TOTAL = "Totalt"
 
@@ -67,7 +68,9 @@ def _labels(table: pd.DataFrame, by: list[Dimension]) -> pd.Series:
             above = [column for parent in by[:depth] for column in parent.columns]
             shared = table[here].duplicated([*above, dimension.name_column], keep=False)
             twins = shared[shared].index
-            names[twins] = names[twins] + " (" + table.loc[twins, dimension.columns[0]] + ")"
+            names[twins] = (
+                names[twins].map(isolated) + " (" + table.loc[twins, dimension.columns[0]].map(isolated) + ")"
+            )
     return names
 
 

@@ -6,6 +6,7 @@ from sobstat.additive import allow_sums
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
 from sobstat.figures.cells import dimensions_of, label, measures_of
 from sobstat.months import Month
+from sobstat.names import isolated, shortened
 from sobstat.swedish import change, enumerate_words, known, number, percent, whole
 
 # How a group stands in a sentence: "flest startade i Skåne län".
@@ -34,6 +35,8 @@ OWN_PHRASES = {
     ("avslutningsorsak", "Okänt"): "med okänd orsak",
     ("avslutningsorsak", "Ej avslutat"): "utan avslut",
 }
+# A longer name is cut in a sentence; the table beside it has all of it.
+LONGEST_NAME = 80
 NOTHING_SHOWN = "Inga antal är stora nog att visas."
 
 
@@ -60,8 +63,12 @@ def _phrase(row: pd.Series, by: list[Dimension]) -> str:
     words = []
     for dimension in by:
         name = row[dimension.name_column]
-        words.append(OWN_PHRASES.get((dimension.id, name)) or PHRASES[dimension.id].format(label(dimension, name)))
+        words.append(OWN_PHRASES.get((dimension.id, name)) or PHRASES[dimension.id].format(_named(dimension, name)))
     return " ".join(words)
+
+
+def _named(dimension: Dimension, name: str) -> str:
+    return isolated(shortened(label(dimension, name), LONGEST_NAME))
 
 
 def _counted(row: pd.Series, shown: list[Measure]) -> str:
@@ -76,7 +83,7 @@ def _counted(row: pd.Series, shown: list[Measure]) -> str:
 
 def _all_of(row: pd.Series, by: list[Dimension], shown: list[Measure]) -> str:
     counted = _counted(row, shown)
-    return f"{label(by[0], row[by[0].name_column])}: {counted}." if counted else NOTHING_SHOWN
+    return f"{_named(by[0], row[by[0].name_column])}: {counted}." if counted else NOTHING_SHOWN
 
 
 def _largest(table: pd.DataFrame, by: list[Dimension], measure: Measure, when: str = "") -> str:

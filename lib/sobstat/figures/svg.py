@@ -19,6 +19,24 @@ _NOTHING = re.compile(
     r'|<text [^>]*opacity="0"[^>]*>[^<]*</text>'
 )
 _TAG = re.compile(r"<[^>]*>")
+# Vega keeps groups in plain JavaScript objects, where these names are taken; an invisible joiner makes them free.
+_TAKEN = frozenset(
+    [
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "__proto__",
+    ]
+)
+_WORD_JOINER = "\u2060"
 _NOISE = re.compile(r' (?:class|role|aria-[a-z]+|pointer-events)="[^"]*"| opacity="1"')
 
 
@@ -34,7 +52,16 @@ def specification(chart: alt.TopLevelMixin) -> dict:
         text = re.sub(rf"\b{name}\b", f"namn_{number}", text)
     spec = json.loads(text)
     spec.setdefault("config", {})["aria"] = False  # the page describes the chart as a whole
-    return spec | ({"datasets": datasets} if datasets else {})
+    return _without_taken_names(spec | ({"datasets": datasets} if datasets else {}))
+
+
+def _without_taken_names(part):
+    """The same specification; a group that is called `constructor`, say, does not break it."""
+    if isinstance(part, dict):
+        return {key: _without_taken_names(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_without_taken_names(value) for value in part]
+    return f"{_WORD_JOINER}{part}" if isinstance(part, str) and part in _TAKEN else part
 
 
 def description(spec: dict, name: str) -> str:

@@ -1,0 +1,77 @@
+"""A draft of the warehouse: a load works on a copy, which replaces the warehouse whole when it is done.
+
+So a reader meets the old warehouse or the new one, whatever happens to the load: a fault in the extract, a full disk,
+a kill, a power cut.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sobstat.errors import SobstatError
+from sobstat.warehouse import TEMPORARY, attach, session
+
+
+@contextmanager
+def workplace(warehouse: Path) -> Iterator[Path]:
+    """A folder beside the warehouse, its owner's alone, for one load at a time; removed at the end.
+
+    What a killed load left there is removed first. Raises SobstatError if another load is at work, or if nothing can
+    be written there.
+    """
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(warehouse.parent, os.W_OK):
+        raise SobstatError(f"The folder {warehouse.parent} is read-only: nothing was loaded.")
+    beside = os.open(warehouse.parent, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(beside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SobstatError(f"Another load is at work in {warehouse.parent}: wait until it is done.") from None
+        for left in warehouse.parent.glob(f"{TEMPORARY}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=warehouse.parent) as folder:
+            yield Path(folder)
+    finally:
+        os.close(beside)
+
+
+def copy_warehouse(warehouse: Path, folder: Path) -> Path:
+    """The draft: a copy of the warehouse in a folder; without a warehouse, the path of a new one.
+
+    Raises SobstatError if the warehouse is none, may not be written, or is being written by another program.
+    """
+    draft = folder / "draft.duckdb"
+    if not warehouse.exists():
+        return draft
+    if not os.access(warehouse, os.W_OK):
+        raise SobstatError(f"The warehouse {warehouse} is read-only: nothing was loaded.")
+    with session(spill_in=folder) as con:
+        if warehouse.with_name(f"{warehouse.name}.wal").exists():  # another program was killed while it wrote
+            attach(con, warehouse, write=True)
+            con.execute("DETACH lager")
+        attach(con, warehouse)
+        shutil.copyfile(warehouse, draft)
+    return draft
+
+
+def replace(warehouse: Path, draft: Path) -> None:
+    """Put the draft, closed and safe on the disk, in the warehouse's place and in its owner's hands."""
+    if warehouse.exists():
+        was = warehouse.stat()
+        os.chown(draft, was.st_uid, was.st_gid)
+    _sync(draft)
+    os.replace(draft, warehouse)
+    _sync(warehouse.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
