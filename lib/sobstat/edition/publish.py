@@ -149,6 +149,7 @@ def rerun(
     _refuse_unless_held(held, period.last)
     pages = [Page(name, params.notebooks[name].title, region) for region in regions for name in chosen]
     edition = _plan(params, period, held, tuple(pages))
+    choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
     assets = write_assets(out / "assets")
     target = out / f"{period.first}--{period.last}-ej-for-publicering"
     jobs = [
