@@ -12,6 +12,7 @@ import pandas as pd
 from extracts import NOW
 from sobstat.declarations import reports
 from sobstat.demo import write_demo
+from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.assets import write_assets
 from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start
@@ -27,7 +28,7 @@ PERIOD = Period.parse("2024-11", "2025-10")
 REGIONS = [parse_region("riket"), parse_region("skane")]
 NOTEBOOKS = {"oversikt": "Översikt", "invanare": "Invånare"}
 PAGES = tuple(Page(name, title, region) for region in REGIONS for name, title in NOTEBOOKS.items())
-EDITION = Edition(PERIOD.last, PERIOD, 10, PAGES, "2025-11-03", True)
+EDITION = Edition(PERIOD.last, PERIOD, Thresholds(), PAGES, "2025-11-03", True)
 
 
 def make_warehouse(folder: Path) -> Path:

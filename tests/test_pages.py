@@ -262,7 +262,7 @@ def test_a_drilldown_shows_counts_only(report):
         ("per-avslutningsorsak", "2022-03", None),
         ("per-1000-per-lan", "2024-11", "Folkmängden är SCB:s den 31 december 2024."),
         ("per-process", "2024-11", "andelen kan därför överstiga 100 procent"),
-        ("vardtagare-per-kon-och-alder", "2024-11", "visas bara när de är fler än 10"),
+        ("vardtagare-per-kon-och-alder", "2024-11", "visas bara när det är större än 10"),
     ],
 )
 def test_notes(small_warehouse, report_id, first, note):

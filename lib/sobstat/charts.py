@@ -113,8 +113,11 @@ def rest(table: pd.DataFrame, names: Sequence[str]) -> str:
 
     Raises SobstatError for measures that groups cannot be summed over.
     """
-    sums = [f"{whole(_of_one_month(table, name).sum())} {measures()[name].title.lower()}" for name in names]
-    return f"Övriga {len(table)} tillsammans: {', '.join(sums)}" if len(table) else ""
+    if table.empty:
+        return ""
+    shown = [name for name in names if table[name].notna().all()]  # a sum without its hidden parts would be wrong
+    sums = [f"{whole(_of_one_month(table, name).sum())} {measures()[name].title.lower()}" for name in shown]
+    return f"Övriga {len(table)} tillsammans: {', '.join(sums)}" if sums else f"Övriga {len(table)} står i tabellen"
 
 
 def _of_one_month(table: pd.DataFrame, name: str) -> pd.Series:

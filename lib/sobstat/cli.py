@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sobstat import contract
-from sobstat.disclosure.rule import MIN_ANTAL
 from sobstat.edition.plan import PARAMS
 from sobstat.errors import ReportError, SobstatError
 from sobstat.names import visible
@@ -182,16 +182,25 @@ def table(
     region: Annotated[str, typer.Option(help="riket, or a län by code, slug or name.")] = "riket",
     format: Annotated[str, typer.Option(help="csv, json or text.")] = "text",
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
-    min_antal: Annotated[int, typer.Option(help="Show counts of residents that exceed this.", min=0)] = MIN_ANTAL,
+    min_antal: Annotated[
+        int | None, typer.Option(help="Show counts of residents that exceed this; default the params file's.", min=0)
+    ] = None,
+    params: Params = PARAMS,
 ) -> None:
     """Print one report's table."""
+    from sobstat.disclosure.rule import Thresholds
+    from sobstat.edition.plan import read_params
     from sobstat.files import FORMATS
     from sobstat.report import find_report, open_report
 
     if format not in FORMATS:
         raise SobstatError(f"There is no format {format!r}: choose among {', '.join(FORMATS)}.")
     find_report(report_id)
-    report = open_report(region, from_, to, warehouse, min_antal)
+    # Away from the project's folder there is no params file, and its defaults hold.
+    thresholds = read_params(params).thresholds if params.exists() or params != PARAMS else Thresholds()
+    if min_antal is not None:
+        thresholds = replace(thresholds, min_antal=min_antal)
+    report = open_report(region, from_, to, warehouse, **thresholds.as_dict())
     if report.last_day is None or report.last_day < report.period.last.first_day:
         _say(f"The last transaction in {warehouse} is of {report.last_day}: months after it are counted as empty.")
     sys.stdout.buffer.write(FORMATS[format](report.table(report_id)).encode("utf-8"))

@@ -47,7 +47,7 @@ class Measure(_Block):
     fact: str | None = None
     column: str | None = None
     persons: bool = False
-    at_most: list[str] = []
+    at_most: list[list[str]] = []
     numerator: str | None = None
     denominator: str | None = None
     scale: int = 1

@@ -1,5 +1,7 @@
 """A table as a file: CSV, JSON or text, with the same figures in the same order as on the page."""
 
+import csv
+import io
 import json
 
 import pandas as pd
@@ -42,6 +44,15 @@ def to_csv(table: pd.DataFrame) -> str:
     A name that a spreadsheet would take for a formula has an apostrophe before it.
     """
     return _with_names(_written(table, text=True), table, as_cell).to_csv(index=False, lineterminator="\n")
+
+
+def not_for_publication(text: str) -> str:
+    """The CSV with a last column that says on every row that it is not for publication."""
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    marked = io.StringIO(newline="")
+    writer = csv.writer(marked, lineterminator="\n")
+    writer.writerows([[*header, "publicering"], *([*row, "ej för publicering"] for row in rows)])
+    return marked.getvalue()
 
 
 def to_json(table: pd.DataFrame) -> str:

@@ -107,7 +107,8 @@ def _add_table(
     table = count(con, [m.id for m in counted], report.by, drilldown=report.drilldown)
     for measure in protected:
         # A count that is hidden itself is no knowledge.
-        bounds = [name for name in measure.at_most if name in table and not thresholds.of(measures()[name])]
+        singles = [name for name, *more in measure.at_most if not more]
+        bounds = [name for name in singles if name in table and not thresholds.of(measures()[name])]
         zero = (table[bounds] == 0).any(axis=1)
         keys = row_keys(table, report.by, measure, region, period)
         for key, antal, none in zip(keys, table[measure.column_name], zero, strict=True):
@@ -149,9 +150,11 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
                 rows.append(([whole, *parts], [-1.0] + [1.0] * len(parts), exact))
                 if not exact:
                     rows += [([whole, part], [1.0, -1.0], False) for part in parts]
-        for name in measure.at_most:
-            pairs = [(here[key], cells.number[name, key]) for key in here if (name, key) in cells.number]
-            rows += [([lower, upper], [-1.0, 1.0], False) for lower, upper in pairs]
+        for names in measure.at_most:
+            for key in here:
+                uppers = [cells.number[name, key] for name in names if (name, key) in cells.number]
+                if len(uppers) == len(names):
+                    rows.append(([here[key], *uppers], [-1.0] + [1.0] * len(uppers), False))
     held = [row for row in rows if _holds(counts, row)]
     matrix = csr_matrix(
         (

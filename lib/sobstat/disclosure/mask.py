@@ -52,6 +52,13 @@ class Mask:
             if measure.id in self.hidden
         }
 
+    def facts(self) -> dict[str, int]:
+        """The summary of all measures together, for a run report."""
+        total = self.summary()
+        return {"cells": int(total["celler"].sum()), "primary": int(total[PRIMARY].sum())} | {
+            "complementary": int(total[COMPLEMENTARY].sum())
+        }
+
     def summary(self) -> pd.DataFrame:
         """For each measure: published cells, and how many are hidden for which reason."""
         rows = [
@@ -71,6 +78,8 @@ def choose_mask(
 
     Raises SobstatError if the warehouse cannot be read.
     """
+    if not any(thresholds.as_dict().values()):
+        return Mask(period, {}, {})
     state = hashlib.sha256(f"{load_history(warehouse)} {code_hash()}".encode()).hexdigest()[:16]
     asked = hashlib.sha256(f"{period} {thresholds}".encode()).hexdigest()[:16]
     folder = warehouse.with_suffix(".mask")

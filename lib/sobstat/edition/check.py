@@ -1,5 +1,6 @@
 """The gates: an edition that fails one does not appear."""
 
+import math
 import os
 import re
 import sys
@@ -13,9 +14,11 @@ from bs4 import BeautifulSoup
 from sobstat.declarations import reports
 from sobstat.edition.changes import CHANGES
 from sobstat.edition.feed import FEED
-from sobstat.edition.manifest import MANIFEST
+from sobstat.edition.manifest import MANIFEST, parameters
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError
+from sobstat.outsider.agreement import disagreements
+from sobstat.outsider.attack import attack
 
 # Links may lead anywhere; what a page loads by itself may not.
 _LOADING = (
@@ -41,6 +44,8 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
     gates = {
         "complete": _complete(build, edition),
         "pages": _pages(build, site, max_page_kb),
+        "agreement": Result(disagreements(build, parameters(edition))),
+        "disclosure": _disclosure(build, edition),
     }
     faults = [fault for result in gates.values() for fault in result.faults]
     if faults:
@@ -65,6 +70,15 @@ def _complete(build: Path, edition: Edition) -> Result:
     result.faults += [f"{name} is no part of the edition" for name in sorted(found - {*expected, MANIFEST})]
     result.facts = {"regions": len(edition.regions), "pages": len(edition.pages), "tables": len(tables)}
     return result
+
+
+def _disclosure(build: Path, edition: Edition) -> Result:
+    """No hidden count can be worked out: what someone finds who has nothing but the edition."""
+    found = attack(build, parameters(edition))
+    facts = {"counts": found.cells, "hidden": found.hidden}
+    if found.narrowest is not None:
+        facts["wide at least is what stays possible"] = math.floor(found.narrowest)
+    return Result(found.faults, facts)
 
 
 def _reports(page: Page) -> list:

@@ -45,7 +45,7 @@ def build_id(edition: Edition, origin: dict) -> str:
 
 
 def _name(edition: Edition, origin: dict) -> str:
-    digest = hashlib.sha256(json.dumps({**_parameters(edition), **origin}, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps({**parameters(edition), **origin}, sort_keys=True).encode()).hexdigest()
     return f"{edition.month}-{digest[:16]}"
 
 
@@ -54,14 +54,14 @@ def differences(folder: Path, edition: Edition, origin: dict) -> list[str]:
     what it tells changes since and its notices aside.
     """
     manifest = read_manifest(folder)
-    now = {**_parameters(edition), **origin}
+    now = {**parameters(edition), **origin}
     return [name for name in now if name not in ("pages", "earlier", "notices") and manifest.get(name) != now[name]]
 
 
 def write_manifest(build: Path, edition: Edition, origin: dict, assets: Iterable[Path]) -> None:
     """Write `manifest.json`: parameters, what the edition is made from, and the hash of every file and asset."""
     regions = [region.slug for region in edition.regions]
-    sign(build, {**_parameters(edition), "regions": regions, **origin, "assets": hash_assets(assets)})
+    sign(build, {**parameters(edition), "regions": regions, **origin, "assets": hash_assets(assets)})
 
 
 def hash_assets(assets: Iterable[Path]) -> dict[str, str]:
@@ -96,7 +96,8 @@ def read_edition(folder: Path) -> Edition:
     )
 
 
-def _parameters(edition: Edition) -> dict:
+def parameters(edition: Edition) -> dict:
+    """The edition's parameters, as its manifest holds them."""
     return {
         "month": str(edition.month),
         "from": str(edition.period.first),

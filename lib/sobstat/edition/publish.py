@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
+from sobstat.disclosure.mask import choose_mask
 from sobstat.edition import site as published
 from sobstat.edition.assets import write_assets
 from sobstat.edition.check import check_edition
@@ -106,13 +107,14 @@ def publish(
                     Job(page, edition, *_paths(notebooks, page, warehouse), build, assets, params.cell_timeout)
                     for page in pages
                 ]
+                mask = choose_mask(warehouse, edition.period, edition.thresholds, progress)
                 _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
                 since = folder_of(site, edition.earlier) if edition.earlier else None
                 tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
                 if made_from(warehouse, notebooks) != origin:
                     _throw_away(run, build)
                 write_whole(build / "index.html", render_edition_index(edition, assets, read_tables(build, edition)))
-                run.gates = check_edition(build, edition, site, params.max_page_kb)
+                run.gates = check_edition(build, edition, site, params.max_page_kb) | {"choice": mask.facts()}
                 write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])
                 published.keep(site, build, identity)
             former = keep_former(site, edition, editions[str(month)]) if replace is not None else {}
@@ -147,6 +149,7 @@ def rerun(
     _refuse_unless_held(held, period.last)
     pages = [Page(name, params.notebooks[name].title, region) for region in regions for name in chosen]
     edition = _plan(params, period, held, tuple(pages))
+    choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
     assets = write_assets(out / "assets")
     target = out / f"{period.first}--{period.last}-ej-for-publicering"
     jobs = [

@@ -24,6 +24,7 @@ from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError, SobstatError
+from sobstat.files import not_for_publication
 from sobstat.pseudonyms import KEY_VARIABLE
 
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
@@ -107,7 +108,8 @@ def make_page(job: Job) -> float:
         tables = _tables(job, notebook)
         html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
         for report_id, csv in tables.items():
-            write_whole(job.file.parent / "data" / f"{report_id}.csv", csv)
+            text = not_for_publication(csv) if job.adhoc else csv
+            write_whole(job.file.parent / "data" / f"{report_id}.csv", text)
         write_whole(job.file, html)
     except Exception as error:
         in_cell = isinstance(error, PapermillExecutionError | CellTimeoutError | DeadKernelError)

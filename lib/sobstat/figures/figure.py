@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
-from sobstat.figures.cells import make_view, measures_of
+from sobstat.figures.cells import hidden_rows, make_view, measures_of
 from sobstat.figures.drilldown import all_rows, first_rows
 from sobstat.figures.finding import main_finding
 from sobstat.figures.svg import description, draw, specification
@@ -27,7 +27,6 @@ TABLE_MIME = "application/vnd.sobstat.table+json"
 # A table of so many rows stands open; of so many it is printed with its page.
 OPEN_ROWS = 12
 PRINTED_ROWS = 48
-HIDDEN_NOTE = "Antal invånare och vårdtagare visas bara när de är fler än {}; annars står det ”visas inte”."
 
 
 class Figure:
@@ -56,10 +55,9 @@ def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin |
     tree = view = None
     if declared.drilldown:
         tree = {"rows": first_rows(table, declared), "data": all_rows(table, declared)}
-        hidden = any((table.get(f"{measure.column_name}_status", "") == "dold").any() for measure in _persons(declared))
     else:
         view = make_view(table, declared)
-        hidden = view.hidden > 0
+    hidden = [measure for measure in measures_of(declared) if measure.counted and hidden_rows(table, measure).any()]
     html = render(
         "figure.html",
         id=report_id,
@@ -80,10 +78,6 @@ def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin |
     return Figure(report_id, html, to_csv(table))
 
 
-def _persons(declared: Report) -> list[Measure]:
-    return [measure for measure in measures_of(declared) if measure.persons]
-
-
 def _with_parts(declared: Report) -> list[Measure]:
     """The report's measures, and those that they are computed from."""
     named = [
@@ -95,7 +89,7 @@ def _with_parts(declared: Report) -> list[Measure]:
     return [measures()[name] for name in dict.fromkeys(named)]
 
 
-def _notes(report: RegionReport, declared: Report, hidden: bool) -> list[str]:
+def _notes(report: RegionReport, declared: Report, hidden: list[Measure]) -> list[str]:
     """What a reader must know before the figures are used."""
     notes = []
     if "avslutningsorsak" in declared.by and report.period.first < AVSLUTNINGSORSAK_FROM:
@@ -112,6 +106,10 @@ def _notes(report: RegionReport, declared: Report, hidden: bool) -> list[str]:
             else "Folkmängd saknas, så inget kan visas per 1 000 invånare."
         )
     notes += [caveat for measure in used if measure.kind == "ratio" for caveat in measure.caveats]
-    if hidden:
-        notes.append(HIDDEN_NOTE.format(whole(report.thresholds.min_antal)))
+    for measure in hidden:
+        least = whole(report.thresholds.of(measure))
+        notes.append(
+            f"Antalet {measure.title.lower()} visas bara när det är större än {least}. Där ett dolt antal skulle gå "
+            "att räkna ut är fler dolda med det. I båda fallen står det ”visas inte”."
+        )
     return notes

@@ -102,7 +102,7 @@ def _largest(table: pd.DataFrame, by: list[Dimension], measure: Measure, when: s
     where = " och ".join(_phrase(row, by) for _, row in first.iterrows())
     each = " vardera" if len(first) == 2 else ""
     of = ""
-    if measure.additive and not each:
+    if measure.additive and not each and len(values) == len(table):
         total = int(allow_sums(values).sum())
         of = f" av {whole(total)} ({percent(most / total)})"
     elif "andel" in table and known(first.iloc[0]["andel"]):
@@ -156,7 +156,7 @@ def _over_time_by_group(table: pd.DataFrame, by: list[Dimension], measure: Measu
     groups = [dimension for dimension in by if dimension.id != "manad"]
     first, last = table["manad"].iloc[0], table["manad"].iloc[-1]
     latest = table[table["manad"] == last]
-    if measure.additive:
+    if measure.additive and table[measure.column_name].notna().all():
         counts = table.assign(**{measure.column_name: allow_sums(table[measure.column_name])})
         totals = counts.groupby("manad", as_index=False)[[measure.column_name]].sum()
         if len(totals) == 1:
@@ -185,4 +185,4 @@ def _of_drilldown(table: pd.DataFrame, by: list[Dimension], shown: list[Measure]
     total = _counted(table[table["niva"] == "totalt"].iloc[0], [m for m in shown if m.additive])
     top = table[table["niva"] == by[0].id]
     largest = f" {_largest(top, by[:1], shown[0])}" if len(top) > 1 else ""
-    return f"Totalt {total}.{largest}"
+    return (f"Totalt {total}.{largest}" if total else largest.strip()) or NOTHING_SHOWN

@@ -23,8 +23,6 @@ INFINITE = float("inf")
 # Persons counted in the group of their latest event: each stands in one group of kön and age.
 PLACED = "vardtagare"
 PERSONAL = frozenset(name for name, dimension in dimensions().items() if dimension.person)
-# A person is counted in the first for an event that is counted in one of the others.
-FOR_AN_EVENT = {"vardtagare": [("invanare", "avslutade"), ("startade", "avslutade")]}
 Step = tuple[frozenset[str], frozenset[str]]  # the dimensions of a group, and of its parts
 
 
@@ -207,7 +205,7 @@ class Knowledge:
         Where counts of events are shown, that few of them mean few residents is the source's own choice.
         """
         for lesser in self.counts.names:
-            for greater in [*((name,) for name in measures()[lesser].at_most), *FOR_AN_EVENT.get(lesser, ())]:
+            for greater in measures()[lesser].at_most:
                 if not all(threshold[name] for name in (lesser, *greater)):
                     continue
                 for names, groups in self.counts.groups[lesser].items():

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sobstat.declarations import Measure, dimensions, measures
+from sobstat.names import from_cell
 from sobstat.regions import parse_region
 
 Group = frozenset[tuple[str, str]]
@@ -97,7 +98,7 @@ def _group(row: Mapping[str, str], about: list[tuple[str, str]]) -> Iterator[tup
     if row.get("niva") == "totalt":
         return
     for name, column in about:
-        yield name, row[column]
+        yield name, from_cell(row[column])
         if row.get("niva") == name:
             return
 
