@@ -47,18 +47,26 @@ def starts(name: str, count: int, vardgivare: str, day: str, kon: str = "Kvinna"
     ]
 
 
-# In Stockholm 20 women with A and 12 men with C, in Skåne 15 women with B.
+# Enough of each kön in each län and month that nobody has to be hidden for another's sake.
 FIRST = [
-    *starts("a", 20, "SE01-A", "2025-09-03"),
-    *starts("c", 12, "SE01-C", "2025-10-06", kon="Man"),
-    *starts("b", 15, "SE12-B", "2025-10-08"),
+    *starts("a", 40, "SE01-A", "2025-09-03"),
+    *starts("d", 30, "SE01-A", "2025-09-04", kon="Man"),
+    *starts("e", 30, "SE01-A", "2025-10-03"),
+    *starts("f", 30, "SE01-A", "2025-10-04", kon="Man"),
+    *starts("c", 30, "SE01-C", "2025-10-06", kon="Man"),
+    *starts("b", 40, "SE12-B", "2025-10-08"),
+    *starts("m", 30, "SE12-B", "2025-10-09", kon="Man"),
 ]
-# Afterwards: November, 13 late men of October with B, a corrected moment, and a case of October that starts anew.
+# Afterwards: November; 20 late men and 5 late women of October with B, 20 corrected moments with A, and 15 cases with B
+# that start anew.
 LATER = [
-    *starts("n", 11, "SE01-A", "2025-11-04"),
-    *starts("late", 13, "SE12-B", "2025-10-20", kon="Man"),
-    {**starts("c", 1, "SE01-C", "2025-10-06", kon="Man")[0], "moment": "Stress"},
-    {**starts("b", 1, "SE12-B", "2025-11-10")[0], "transaktion_id": "again"},
+    *starts("n", 30, "SE01-A", "2025-11-04"),
+    *starts("o", 30, "SE01-A", "2025-11-05", kon="Man"),
+    *starts("p", 30, "SE12-B", "2025-11-06", kon="Man"),
+    *starts("late", 20, "SE12-B", "2025-10-20", kon="Man"),
+    *starts("later", 5, "SE12-B", "2025-10-21"),
+    *[{**start, "moment": "Stress"} for start in starts("a", 20, "SE01-A", "2025-09-03")],
+    *[{**start, "transaktion_id": f"again{n}"} for n, start in enumerate(starts("b", 15, "SE12-B", "2025-11-10"))],
 ]
 
 

@@ -44,38 +44,44 @@ def test_the_first_edition_has_nothing_to_compare_with(two_months):
 
 def test_starts_of_lan_tell_late_transactions_and_the_move(two_months):
     site, _ = two_months
-    assert told(site, "riket", "per-lan", lan_kod="01") == [["startade", "32", "20", "", MOVED]]
-    assert told(site, "riket", "per-lan", lan_kod="12") == [["startade", "15", "40", "", f"{LATE}; {MOVED}"]]
+    assert told(site, "riket", "per-lan", lan_kod="01") == [["startade", "160", "130", "", MOVED]]
+    assert told(site, "riket", "per-lan", lan_kod="12") == [["startade", "70", "125", "", f"{LATE}; {MOVED}"]]
 
 
 def test_only_late_transactions_changed_what_does_not_follow_the_lan(two_months):
     site, _ = two_months
-    assert told(site, "riket", "per-process") == [["startade", "47", "60", "", LATE]]
+    assert told(site, "riket", "per-process") == [["startade", "230", "255", "", LATE]]
 
 
 def test_a_months_figure_is_now_what_the_new_edition_shows(two_months):
     site, _ = two_months
     assert told(site, "riket", "per-manad", manad="2025-09") == []
-    assert told(site, "riket", "per-manad", manad="2025-10") == [["startade", "27", "39", "", f"{LATE}; {AGAIN}"]]
+    assert told(site, "riket", "per-manad", manad="2025-10") == [["startade", "160", "170", "", f"{LATE}; {AGAIN}"]]
 
 
 def test_a_corrected_transaction_changes_both_moments(two_months):
     site, _ = two_months
     assert told(site, "riket", "pagaende-per-moment", manad="2025-10", moment="Stress") == [
-        ["pagaende", "0", "1", "", LATE]
+        ["pagaende", "0", "20", "", LATE]
     ]
 
 
 def test_residents_are_told_from_and_to_only_where_the_difference_is_no_small_count(two_months):
     site, _ = two_months
-    assert told(site, "riket", "vardtagare-per-kon", kon="Man")[0] == ["vardtagare", "12", "25", "", LATE]
-    assert told(site, "riket", "vardtagare-per-kon", kon="Kvinna") == [["andel", "0.7447", "", "andrad", LATE]]
+    assert told(site, "riket", "vardtagare-per-kon", kon="Man") == [
+        ["vardtagare", "120", "140", "", LATE],
+        ["andel", "0.5217", "", "andrad", LATE],
+    ]
+    assert told(site, "riket", "vardtagare-per-kon", kon="Kvinna") == [
+        ["vardtagare", "110", "", "liten", LATE],
+        ["andel", "0.4783", "", "andrad", LATE],
+    ]
 
 
 def test_what_was_hidden_is_not_told(two_months):
     site, _ = two_months
-    # No man in Skåne was shown in October: 0 is hidden.
-    assert told(site, "skane", "vardtagare-per-kon", kon="Man") == []
+    # Nobody started in Skåne in September: 0 is hidden.
+    assert told(site, "skane", "vardtagare-per-kon-och-manad", manad="2025-09") == []
 
 
 def test_the_page_says_what_and_why(two_months):
@@ -121,10 +127,10 @@ def test_a_new_definition_is_told_for_its_measure_and_those_computed_from_it(two
     definitions = {measure.id: measure.version for measure in measures().values()} | {"startade": 0}
     earlier = edited(site, tmp_path, definitions=definitions, code={"version": "0", "sha256": "another"})
     table = earlier / "riket" / "data" / "per-process.csv"
-    table.write_text(table.read_text("utf-8").replace(",47,", ",44,"), "utf-8")
+    table.write_text(table.read_text("utf-8").replace(",230,", ",200,"), "utf-8")
     found = find_revision(folder, read_edition(folder), earlier, warehouse).figures
     [figure] = found.query("region == 'riket' and rapport == 'per-process'").to_dict("records")
-    assert (figure["fran"], figure["till"], figure["skal"]) == ("44", "60", f"ny definition; {LATE}")
+    assert (figure["fran"], figure["till"], figure["skal"]) == ("200", "255", f"ny definition; {LATE}")
     assert "ändrat program" not in " ".join(found["skal"])
 
 
