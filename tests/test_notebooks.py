@@ -14,6 +14,7 @@ import pytest
 
 from sobstat.declarations import reports
 from sobstat.demo import write_demo
+from sobstat.disclosure.rule import Thresholds
 from sobstat.load import load_extract
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -23,7 +24,7 @@ PARAMETERS = {
     "from_month": "2024-11",
     "to_month": "2025-10",
     "warehouse": "../data/sobstat.duckdb",
-    "min_antal": 10,
+    **Thresholds().as_dict(),
 }
 # What a statistician does not have to see in a cell.
 PLUMBING = {
