@@ -230,11 +230,10 @@ def publish(
     from sobstat.regions import parse_region
 
     with Hooks(on_success, on_failure, _say_wrong) as hooks, _progress() as progress:
+        months = [None if month in (None, "latest") else Month.parse(month)]
         chosen, regions = read_params(params), [parse_region(name) for name in region or []]
         if month is None:
             months = edition.due_months(warehouse, site, chosen)
-        else:
-            months = [None if month == "latest" else Month.parse(month)]
         if not months:
             _say(f"Nothing is due: {site} has every month that {warehouse} holds.")
         for place, wanted in enumerate(months, 1):

@@ -62,7 +62,7 @@ class Counts:
                 value = 0  # by its definition
             if value is None:
                 self.hidden[cell].append(table.name)
-                if any(all(row.number(other) == 0 for other in others) for others in measure.at_most):
+                if any(all(row.number(other) == 0 for other in greater) for greater in measure.at_most):
                     self.zero.add(cell)
             elif self.shown.setdefault(cell, value) != value:
                 self.faults.append(f"{table.name} shows another {describe(cell)} than another file")
