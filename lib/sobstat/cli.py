@@ -203,7 +203,9 @@ def table(
     report = open_report(region, from_, to, warehouse, **thresholds.as_dict())
     if report.last_day is None or report.last_day < report.period.last.first_day:
         _say(f"The last transaction in {warehouse} is of {report.last_day}: months after it are counted as empty.")
-    sys.stdout.buffer.write(FORMATS[format](report.table(report_id)).encode("utf-8"))
+    with _progress() as report.progress:
+        found = report.table(report_id)
+    sys.stdout.buffer.write(FORMATS[format](found).encode("utf-8"))
     report.close()
 
 

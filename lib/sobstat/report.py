@@ -28,6 +28,7 @@ from sobstat.tables import build_facts, make_table
 from sobstat.warehouse import SYNTHETIC, attach, session
 
 if TYPE_CHECKING:
+    from sobstat.disclosure.choose import Progress
     from sobstat.disclosure.mask import Mask
 
 
@@ -39,6 +40,7 @@ class RegionReport:
         self.period = period
         self.warehouse = warehouse
         self.thresholds = thresholds
+        self.progress: Progress = lambda step, done, total: None
         self._stack = ExitStack()
         self.con = self._stack.enter_context(session())
         attach(self.con, warehouse)
@@ -75,7 +77,7 @@ class RegionReport:
         """What is hidden in the period, in all of the country."""
         from sobstat.disclosure.mask import choose_mask
 
-        return choose_mask(self.warehouse, self.period, self.thresholds)
+        return choose_mask(self.warehouse, self.period, self.thresholds, self.progress)
 
     def figure(self, report_id: str, chart=None):
         """The figure of a report for a notebook cell to show: finding, chart, table, definitions and file.

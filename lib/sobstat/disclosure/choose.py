@@ -19,6 +19,8 @@ TOLERANCE = 1e-6
 # When a further table proves so few of the remaining cells, those that are left are looked at one by one.
 WORTHWHILE = 0.01
 
+# So many cells are not served a few at a time.
+MANY = 500
 # Cells tied to a cell over more steps than this are not asked to help it, where nearer ones can.
 NEAR = 4
 
@@ -142,13 +144,17 @@ def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray) -
 
 
 def _apart(system: System, side: Side, todo: np.ndarray) -> np.ndarray:
-    """Some of the cells, the largest first, of which no two are tied to the same cell: one table can serve them all."""
+    """Some of the cells, the largest first, that one table can serve: of which no two are tied directly.
+
+    Upwards, of which no two are tied to the same cell, unless they are many: it would have to rise for all of them.
+    """
     columns = system.rows.tocsc()
     used = np.zeros(max(system.rows.shape), dtype=bool)
+    careful = side.sign < 0 and todo.sum() <= MANY
     picked = []
     for cell in sorted(np.flatnonzero(todo), key=lambda cell: (-system.counts[cell], cell)):
         own = columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]]
-        near = own if side.sign > 0 else system.rows[own].indices
+        near = system.rows[own].indices if careful else own
         if not used[near].any():
             used[near] = True
             picked.append(cell)
