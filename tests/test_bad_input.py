@@ -79,10 +79,11 @@ def query(warehouse: Path, sql: str) -> list[tuple]:
 
 
 def state(folder: Path) -> dict[str, tuple]:
-    """Everything in a folder: names, modes, bytes."""
+    """Everything in a folder: names, modes, bytes; but for the log, which tells of failed loads too."""
     return {
         str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes() if path.is_file() else None)
         for path in folder.rglob("*")
+        if not path.name.endswith(".loads.jsonl")
     }
 
 

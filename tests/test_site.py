@@ -26,9 +26,11 @@ def build(site: Path, name: str) -> str:
 
 def test_a_switch_changes_everything_at_once(site):
     a, b = build(site, "2025-09-a"), build(site, "2025-10-b")
-    published.switch(site, {"2025-09": a}, {"index.html": "september"})
+    published.switch(site, {"2025-09": a}, {"index.html": "september"}, Month(2025, 9))
     assert (site / "senaste" / "page.html").is_file()
-    published.switch(site, {"2025-09": a, "2025-10": b}, {"index.html": "oktober", "feed.xml": "<feed/>"})
+    published.switch(
+        site, {"2025-09": a, "2025-10": b}, {"index.html": "oktober", "feed.xml": "<feed/>"}, Month(2025, 10)
+    )
     assert published.addresses(site) == {"2025-09": a, "2025-10": b}
     assert published.months(published.addresses(site)) == [Month(2025, 10), Month(2025, 9)]
     assert (site / "senaste").resolve() == (site / ".editions" / b).resolve()
@@ -41,9 +43,9 @@ def test_a_switch_changes_everything_at_once(site):
 
 def test_what_nothing_leads_to_is_removed_and_a_former_version_with_an_address_stays(site):
     a = build(site, "2025-10-a")
-    published.switch(site, {"2025-10": a}, {})
+    published.switch(site, {"2025-10": a}, {}, Month(2025, 10))
     b, c = build(site, "2025-10-b"), build(site, "2025-10-c")
-    published.switch(site, {"2025-10": b, "2025-10-tidigare": a}, {})
+    published.switch(site, {"2025-10": b, "2025-10-tidigare": a}, {}, Month(2025, 10))
     assert {path.name for path in (site / ".editions").iterdir()} == {a, b}
     assert not (site / ".editions" / c).exists()
     assert os.listdir(site / ".states") == ["2"]
@@ -63,7 +65,7 @@ def test_a_site_of_the_version_before_states_keeps_its_editions(site):
     published.prepare(site)
     editions = published.addresses(site)
     assert editions == {"2025-09": name}
-    published.switch(site, editions | {"2025-10": build(site, "2025-10-b")}, {"index.html": "oktober"})
+    published.switch(site, editions | {"2025-10": build(site, "2025-10-b")}, {"index.html": "oktober"}, Month(2025, 10))
     assert (site / "2025-09" / "page.html").is_file()
     assert (site / "index.html").read_text() == "oktober"
     assert (site / "senaste").resolve().name == "2025-10-b"

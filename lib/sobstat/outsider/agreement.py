@@ -254,8 +254,13 @@ class _Figures:
             found = self.found[names, columns] = defaultdict(list)
             for row in self.rows[names]:
                 if all(column in row.shown for column in columns):
-                    found[tuple(row.shown[column] for column in columns)].append(row)
-        return self.found[names, columns].get(tuple(str(about[column]) for column in columns), [])
+                    found[tuple(_plain(row.shown[column]) for column in columns)].append(row)
+        return self.found[names, columns].get(tuple(_plain(about[column]) for column in columns), [])
+
+
+def _plain(name) -> str:
+    """A name without the invisible character that charts set before one which JavaScript has taken."""
+    return str(name).removeprefix("\u2060")
 
 
 def _datasets(specification) -> Iterator[dict]:

@@ -82,7 +82,8 @@ def read_table(path: Path) -> Table:
         reader = csv.DictReader(file)
         columns = tuple(reader.fieldnames or ())
         about = [(name, dimensions()[name].columns[0]) for name in dimensions_of(columns)]
-        rows = tuple(Row(lan_of(region) | frozenset(_group(row, about)), row) for row in reader)
+        read = [{column: from_cell(text) for column, text in row.items()} for row in reader]
+    rows = tuple(Row(lan_of(region) | frozenset(_group(row, about)), row) for row in read)
     return Table(region, path.stem, columns, rows)
 
 
@@ -98,7 +99,7 @@ def _group(row: Mapping[str, str], about: list[tuple[str, str]]) -> Iterator[tup
     if row.get("niva") == "totalt":
         return
     for name, column in about:
-        yield name, from_cell(row[column])
+        yield name, row[column]
         if row.get("niva") == name:
             return
 
