@@ -20,7 +20,7 @@ report: $(READY) ## from a fresh machine to a published edition (synthetic data 
 test: $(READY) ## from a fresh machine to passed tests: lint, format, everything CI runs
 	$(BIN)/ruff check lib tests notebooks
 	$(BIN)/ruff format --check lib tests notebooks
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lab: $(READY) $(WAREHOUSE) ## JupyterLab on the notebooks, warehouse attached
 	cd notebooks && ../$(BIN)/jupyter lab

@@ -525,7 +525,9 @@ def test_hsa_ids_that_differ_in_case_are_one(tmp_path):
     rows = "hsa_id,namn,lan_kod\nse1-a,First,01\nSE1-A ,Second,12\n"
     give(tmp_path / "in", "hsa_vardgivare.csv", rows)
     result = load_extract(tmp_path / "in", tmp_path / "w.duckdb", now=NOW, max_set_aside=1)
-    assert query(tmp_path / "w.duckdb", "FROM hsa_vardgivare") == [("SE1-A", "Second", "12")]
+    assert query(tmp_path / "w.duckdb", "SELECT hsa_id, namn, lan_kod FROM hsa_vardgivare") == [
+        ("SE1-A", "Second", "12")
+    ]
     assert result.reasons == [("hsa_vardgivare", "another row with the same hsa_id comes later", 1)]
 
 

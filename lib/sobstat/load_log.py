@@ -52,7 +52,7 @@ def _append(path: Path, log: LoadLog, folder: Path, warn: Callable[[str], None])
         log.files = [{"file": file.name, "size": file.stat().st_size, "sha256": _sha256(file)} for file in files]
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, (json.dumps(asdict(log), ensure_ascii=False) + "\n").encode())
+            os.write(handle, (json.dumps(asdict(log)) + "\n").encode())
         finally:
             os.close(handle)
     except OSError as error:

@@ -113,15 +113,17 @@ def _crossed_faults(head: list[str], body: list, table: Table) -> list[str]:
         return ["the columns of its table are not those of its file"]
     measure = table.measures[0]
     for down, across in (table.dimensions, table.dimensions[::-1]):
-        files = {(_label(row, down), _label(row, across)): row for row in table.rows}
+        # Two names may look the same on a page, so rows and columns are told by their place.
+        files = {(_name(row, down), _name(row, across)): row for row in table.rows}
+        row_of = {_name(row, down): _label(row, down) for row in table.rows}
+        column_of = {_name(row, across): _label(row, across) for row in table.rows}
         groups = list(dict.fromkeys(group for _, group in files))
         shown = groups[-len(head[1:]) :] if across == "manad" else groups
         names = list(dict.fromkeys(name for name, _ in files))
-        if head[1:] == shown and [row[0] for row, _ in body] == names:
+        if head[1:] == [column_of[g] for g in shown] and [row for row, _ in body] == [[row_of[n]] for n in names]:
             return [
-                f"its table says otherwise than its file about {name}, {group}"
-                for (headings, cells) in body
-                for name in headings
+                f"its table says otherwise than its file about {row_of[name]}, {column_of[group]}"
+                for name, (_, cells) in zip(names, body, strict=True)
                 for group, cell in zip(shown, cells, strict=True)
                 if not (
                     _same(cell, files[name, group], measure, table)
@@ -136,9 +138,13 @@ def _text(element: Tag) -> str:
     return " ".join(element.get_text().split())
 
 
+def _name(row: Row, dimension: str) -> str:
+    return row.shown[dimensions()[dimension].name_column]
+
+
 def _label(row: Row, dimension: str) -> str:
     """A group's name as pages write it."""
-    name = row.shown[dimensions()[dimension].name_column]
+    name = _name(row, dimension)
     if dimension == "manad" and name:
         year, month = name.split("-")
         name = f"{MONTHS[int(month) - 1]} {year}"
