@@ -207,7 +207,7 @@ def hidden_marks(chart: alt.Chart, measure: str) -> alt.Chart:
     along = "x" if chart.encoding.x.shorthand.startswith(measure) else "y"
     crosses = chart.properties(data=hidden).mark_text(text="×", fontSize=18, **{f"d{along}": 8 if along == "x" else -7})
     crosses = crosses.encode(tooltip=alt.value("Visas inte"), **{along: alt.datum(0)})
-    return crosses.properties(title="× för få personer för att visas") if len(hidden) else crosses
+    return crosses.properties(title="× visas inte, för att skydda små antal") if len(hidden) else crosses
 
 
 def county_circles(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> alt.LayerChart:

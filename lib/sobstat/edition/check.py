@@ -77,7 +77,7 @@ def _disclosure(build: Path, edition: Edition) -> Result:
     found = attack(build, parameters(edition))
     facts = {"counts": found.cells, "hidden": found.hidden}
     if found.narrowest is not None:
-        facts["wide at least is what stays possible"] = math.floor(found.narrowest)
+        facts["narrowest interval"] = math.floor(found.narrowest)
     return Result(found.faults, facts)
 
 

@@ -37,7 +37,7 @@ OWN_PHRASES = {
 }
 # A longer name is cut in a sentence; the table beside it has all of it.
 LONGEST_NAME = 80
-NOTHING_SHOWN = "Inga antal är stora nog att visas."
+NOTHING_SHOWN = "Inga antal kan visas."
 
 
 def main_finding(table: pd.DataFrame, report: Report) -> str:

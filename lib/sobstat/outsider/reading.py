@@ -82,7 +82,7 @@ def read_table(path: Path) -> Table:
         reader = csv.DictReader(file)
         columns = tuple(reader.fieldnames or ())
         about = [(name, dimensions()[name].columns[0]) for name in dimensions_of(columns)]
-        read = [{column: from_cell(text) for column, text in row.items()} for row in reader]
+        read = [{column: from_cell(text or "") for column, text in row.items() if column} for row in reader]
     rows = tuple(Row(lan_of(region) | frozenset(_group(row, about)), row) for row in read)
     return Table(region, path.stem, columns, rows)
 
