@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -77,7 +78,10 @@ def _leave_with_parent(scratch: str) -> None:
 
     def watch() -> None:
         multiprocessing.connection.wait([sentinel])
-        shutil.rmtree(scratch, ignore_errors=True)
+        end = time.monotonic() + 10
+        while os.path.exists(scratch) and time.monotonic() < end:  # a kernel may be writing there still
+            shutil.rmtree(scratch, ignore_errors=True)
+            time.sleep(0.1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
