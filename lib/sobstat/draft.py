@@ -64,12 +64,13 @@ def replace(warehouse: Path, draft: Path) -> None:
     if warehouse.exists():
         was = warehouse.stat()
         os.chown(draft, was.st_uid, was.st_gid)
-    _sync(draft)
+    sync(draft)
     os.replace(draft, warehouse)
-    _sync(warehouse.parent)
+    sync(warehouse.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from sobstat.draft import sync
 from sobstat.edition.run import write_whole
 from sobstat.errors import SobstatError
 from sobstat.months import Month
@@ -117,7 +118,7 @@ def keep(site: Path, build: Path, edition_id: str) -> None:
     """Move a built edition, every byte of it on the disk, to where editions stand. Readers do not see it yet."""
     _to_disk(build)
     os.replace(build, edition_folder(site, edition_id))
-    _sync(site / EDITIONS)
+    sync(site / EDITIONS)
 
 
 def switch(site: Path, editions: dict[str, str], files: dict[str, str], latest: Month) -> None:
@@ -133,12 +134,12 @@ def switch(site: Path, editions: dict[str, str], files: dict[str, str], latest: 
     for name, text in files.items():
         write_whole(state / name, text)
     _to_disk(state)
-    _sync(site / STATES)
+    sync(site / STATES)
     # An address leads somewhere from its first moment: a new month's to its edition, which nothing names yet.
     for name in sorted(os.listdir(state)):
         if not os.path.lexists(site / name):
             _link(site, name, f"{EDITIONS}/{editions[name]}" if name in editions else f"{NOW}/{name}")
-    _sync(site)
+    sync(site)
     _link(site, NOW, f"{STATES}/{state.name}")
     settle(site)
     tidy(site)
@@ -151,7 +152,7 @@ def settle(site: Path) -> None:
             path = site / name
             if not path.is_symlink() or os.readlink(path) != f"{NOW}/{name}":
                 _link(site, name, f"{NOW}/{name}")
-        _sync(site)
+        sync(site)
 
 
 def _new_state(site: Path) -> Path:
@@ -188,12 +189,4 @@ def _to_disk(folder: Path) -> None:
     """Wait until a folder is on the disk with all that it holds, so that a power cut cannot empty what is published."""
     for path in [*folder.rglob("*"), folder]:
         if not path.is_symlink():
-            _sync(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(path)
