@@ -16,6 +16,8 @@ import vl_convert
 from sobstat.swedish import vega_locale
 
 STYLE, SCRIPT, VEGA = "sobstat.css", "sobstat.js", "vega.js"
+# The style sheet's parts, in their order: a rule of a later one holds where two speak of the same.
+STYLES = ("tokens", "page", "figures", "tables", "drilldown", "front", "small", "print")
 
 
 @cache
@@ -30,7 +32,8 @@ def vega_bundle() -> str:
 def contents() -> dict[str, str]:
     """Every asset's text, by its logical name."""
     static = files("sobstat").joinpath("static")
-    return {name: static.joinpath(name).read_text("utf-8") for name in (STYLE, SCRIPT)} | {VEGA: vega_bundle()}
+    style = "\n".join(static.joinpath("style", f"{part}.css").read_text("utf-8") for part in STYLES)
+    return {STYLE: style, SCRIPT: static.joinpath(SCRIPT).read_text("utf-8"), VEGA: vega_bundle()}
 
 
 def write_assets(folder: Path) -> dict[str, str]:

@@ -56,7 +56,7 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
 
 def _complete(build: Path, edition: Edition) -> Result:
     """Every page of every region, every table, and every figure on its page."""
-    tables = [f"{page.region.slug}/data/{report.id}.csv" for page in edition.pages for report in _reports(page)]
+    tables = [f"{page.folder}/data/{report.id}.csv" for page in edition.pages for report in _reports(page)]
     expected = ["index.html", CHANGES, *[page.address for page in edition.pages], *tables]
     result = Result([f"{name} is missing" for name in expected if not (build / name).is_file()])
     for page in edition.pages:

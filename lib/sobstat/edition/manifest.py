@@ -10,10 +10,11 @@ from pathlib import Path
 from sobstat.declarations import definitions
 from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.notices import Notice
-from sobstat.edition.plan import Edition, Page
+from sobstat.edition.plan import Edition, Page, Publisher
 from sobstat.edition.run import write_whole
 from sobstat.fingerprints import code_hash, hash_all, sha256
 from sobstat.months import Month, Period
+from sobstat.periods import MAIN
 from sobstat.regions import parse_region
 from sobstat.warehouse import load_history
 
@@ -55,7 +56,11 @@ def differences(folder: Path, edition: Edition, origin: dict) -> list[str]:
     """
     manifest = read_manifest(folder)
     now = {**parameters(edition), **origin}
-    return [name for name in now if name not in ("pages", "earlier", "notices") and manifest.get(name) != now[name]]
+    return [
+        name
+        for name in now
+        if name not in ("pages", "periods", "earlier", "notices") and manifest.get(name) != now[name]
+    ]
 
 
 def write_manifest(build: Path, edition: Edition, origin: dict, assets: Iterable[Path]) -> None:
@@ -88,11 +93,16 @@ def read_edition(folder: Path) -> Edition:
         month=Month.parse(manifest["month"]),
         period=Period.parse(manifest["from"], manifest["to"]),
         thresholds=Thresholds(**{name: manifest[name] for name in Thresholds().as_dict()}),
-        pages=tuple(Page(page["notebook"], page["title"], parse_region(page["region"])) for page in manifest["pages"]),
+        pages=tuple(
+            Page(page["notebook"], page["title"], parse_region(page["region"]), page.get("period", MAIN))
+            for page in manifest["pages"]
+        ),
         loaded=manifest["loaded"],
         synthetic=manifest["synthetic"],
         earlier=manifest["earlier"],
         notices=tuple(Notice(**notice) for notice in manifest["notices"]),
+        publisher=Publisher(**manifest.get("publisher", {})),
+        publication_day=manifest.get("publication_day", 5),
     )
 
 
@@ -107,7 +117,11 @@ def parameters(edition: Edition) -> dict:
         "synthetic": edition.synthetic,
         "earlier": edition.earlier,
         "notices": [asdict(notice) for notice in edition.notices],
+        "publisher": edition.publisher.model_dump(),
+        "publication_day": edition.publication_day,
+        "periods": {window: str(edition.period_of(window).first) for window in edition.windows},
         "pages": [
-            {"notebook": page.notebook, "title": page.title, "region": page.region.slug} for page in edition.pages
+            {"notebook": page.notebook, "title": page.title, "region": page.region.slug, "period": page.window}
+            for page in edition.pages
         ],
     }

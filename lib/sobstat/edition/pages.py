@@ -17,6 +17,7 @@ from sobstat.edition.key_figures import COLUMNS, key_figures, latest_values
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.months import Month
+from sobstat.periods import MAIN, PERIODS
 from sobstat.regions import Region
 from sobstat.templating import render
 
@@ -26,7 +27,7 @@ Tables = dict[tuple[str, str], pd.DataFrame]
 
 def render_page(notebook: nbformat.NotebookNode, page: Page, edition: Edition, assets: dict[str, str]) -> str:
     """A report's page, `<month>/<region>/<notebook>.html`. Raises ReportError if an output is an error."""
-    return _report(notebook, page, edition, assets, root="../../", adhoc=False)
+    return _report(notebook, page, edition, assets, root=f"{page.root}../", adhoc=False)
 
 
 def render_adhoc(
@@ -72,27 +73,32 @@ def mark_as_former(html: str, notice: Notice, month: Month, root: str) -> str:
 def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, root: str, adhoc: bool) -> str:
     body = export_body(notebook)
     about = next((p for p in edition.pages if p.notebook == "laddningar" and p != page), None)
+    period = edition.period_of(page.window)
     return render(
         "report.html",
         **_common(edition, assets, root, adhoc),
-        title=f"{page.title}, {page.region.namn}, {edition.period.title}",
-        summary=f"{page.title}: statistik för {page.region.namn}, {edition.period.title}.",
+        title=f"{page.title}, {page.region.namn}, {period.title}",
+        summary=f"{page.title}: statistik för {page.region.namn}, {period.title}.",
         page=page,
+        period=period,
         body=Markup(body),
         contents=_contents(body),
         tabs=[
-            {"title": other.title, "href": f"{other.notebook}.html", "current": other == page}
-            for other in edition.pages_of(page.region)
+            {"title": title, "href": page.root + _nearest(edition, page, notebook=name).address}
+            | {"current": name == page.notebook}
+            for name, title in {other.notebook: other.title for other in edition.pages_of(page.region)}.items()
+        ],
+        periods=[
+            {"title": PERIODS[other.window].title, "href": page.root + other.address, "current": other == page}
+            for other in edition.pages
+            if (other.notebook, other.region) == (page.notebook, page.region)
         ],
         regions=[
-            {
-                "title": region.namn,
-                "href": f"../{_same(edition, page, region).address}",
-                "current": region == page.region,
-            }
+            {"title": region.namn, "href": page.root + _nearest(edition, page, region=region).address}
+            | {"current": region == page.region}
             for region in edition.regions
         ],
-        about=about and f"../{about.address}",
+        about=about and page.root + about.address,
     )
 
 
@@ -127,10 +133,11 @@ def _common(edition: Edition, assets: dict[str, str], root: str, adhoc: bool = F
     return {"service": SERVICE, "edition": edition, "assets": assets, "root": root, "loaded": loaded, "adhoc": adhoc}
 
 
-def _same(edition: Edition, page: Page, region: Region) -> Page:
-    """The page of another region: the same notebook where it has that, else its first."""
-    pages = edition.pages_of(region)
-    return next((other for other in pages if other.notebook == page.notebook), pages[0])
+def _nearest(edition: Edition, page: Page, *, region: Region | None = None, notebook: str | None = None) -> Page:
+    """The page of another region or notebook that differs least from this one: in its period, then its notebook."""
+    wanted = (notebook or page.notebook, page.window)
+    here = [other for other in edition.pages if other.region == (region or page.region)]
+    return min(here, key=lambda other: (other.notebook != wanted[0], other.window != wanted[1], other.window != MAIN))
 
 
 def _contents(body: str) -> list[dict[str, str]]:

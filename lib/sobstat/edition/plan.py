@@ -1,15 +1,17 @@
 """What an edition contains: its parameters, checked before any kernel starts, and the pages that follow from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
 from sobstat.edition.notices import WITHDRAWN, Notice
 from sobstat.errors import SobstatError
 from sobstat.months import FIRST_MONTH, Month, Period
+from sobstat.periods import MAIN, PERIODS
 from sobstat.regions import REGIONS, Region, parse_region
 
 PARAMS = Path("params/edition.yml")
@@ -29,14 +31,35 @@ def _month(text: str | None) -> str | None:
         raise ValueError(str(error).rstrip(".")) from error
 
 
+def _windows(names: list[str]) -> list[str]:
+    if unknown := [name for name in names if name not in PERIODS]:
+        raise ValueError(f"there is no period {unknown[0]!r}: choose among {', '.join(PERIODS)}")
+    return [MAIN, *[name for name in names if name != MAIN]]
+
+
 class NotebookParams(BaseModel):
-    """A notebook of the edition; without `regions` it has a page for each of the edition's."""
+    """A notebook of the edition; without `regions` and `periods` it has a page for each of the edition's."""
 
     model_config = ConfigDict(extra="forbid")
     title: str
     regions: list[str] | None = None
+    periods: list[str] | None = None
 
     _regions = field_validator("regions")(lambda names: names and _slugs(names))
+    _periods = field_validator("periods")(lambda names: names and _windows(names))
+
+
+class Publisher(BaseModel):
+    """Who publishes: named on the pages and in the metadata. `address` is where the site stands on the web."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = "Exempelutgivaren"
+    email: str = "statistik@utgivare.example"
+    address: str = "https://statistik.utgivare.example"
+    licence: str = "https://creativecommons.org/publicdomain/zero/1.0/"
+    licence_name: str = "CC0 1.0"
+
+    _address = field_validator("address")(lambda address: address.rstrip("/"))
 
 
 class EditionParams(BaseModel):
@@ -44,6 +67,7 @@ class EditionParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     months: int = Field(default=12, ge=1)
+    periods: list[str] = [MAIN]
     min_antal: int = Field(default=MIN_ANTAL, ge=0)
     min_startade: int = Field(default=0, ge=0)
     min_avslutade: int = Field(default=0, ge=0)
@@ -51,13 +75,22 @@ class EditionParams(BaseModel):
     min_behandlare: int = Field(default=0, ge=0)
     regions: list[str] = [region.slug for region in REGIONS]
     notebooks: dict[str, NotebookParams]
+    publisher: Publisher = Publisher()
+    publication_day: int = Field(default=5, ge=1, le=28)
     first_month: str | None = None
     cell_timeout: int = Field(default=600, ge=1)
     max_page_kb: int = Field(default=1000, ge=1)
 
     _file: Path = PrivateAttr(default=PARAMS)
     _regions = field_validator("regions")(_slugs)
+    _periods = field_validator("periods")(_windows)
     _first_month = field_validator("first_month")(_month)
+
+    @model_validator(mode="after")
+    def _months_of_periods(self) -> Self:
+        if self.months != 12 and self.periods != [MAIN]:
+            raise ValueError("periods other than the first need months: 12")
+        return self
 
     @property
     def file(self) -> Path:
@@ -85,21 +118,32 @@ def read_params(path: Path) -> EditionParams:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: a notebook run for a region."""
+    """One page: a notebook run for a region and one of the edition's periods."""
 
     notebook: str
     title: str
     region: Region
+    window: str = MAIN
+
+    @property
+    def folder(self) -> str:
+        """The folder of its files within the edition."""
+        return self.region.slug if self.window == MAIN else f"{self.region.slug}/{self.window}"
 
     @property
     def address(self) -> str:
         """Its path within the edition."""
-        return f"{self.region.slug}/{self.notebook}.html"
+        return f"{self.folder}/{self.notebook}.html"
+
+    @property
+    def root(self) -> str:
+        """The way from it to the edition's folder."""
+        return "../" * self.address.count("/")
 
 
 @dataclass(frozen=True)
 class Edition:
-    """A month's publication: every page of every region, over one period.
+    """A month's publication: every page of every region and period. `period` is that of the pages' own addresses.
 
     `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up, and
     `earlier` the name of the edition that it tells changes since, if there is one. `notices` tell what was done to
@@ -114,6 +158,8 @@ class Edition:
     synthetic: bool
     earlier: str | None = None
     notices: tuple[Notice, ...] = ()
+    publisher: Publisher = field(default_factory=Publisher)
+    publication_day: int = 5
 
     @property
     def withdrawn(self) -> bool:
@@ -124,8 +170,16 @@ class Edition:
     def regions(self) -> list[Region]:
         return list(dict.fromkeys(page.region for page in self.pages))
 
-    def pages_of(self, region: Region) -> list[Page]:
-        return [page for page in self.pages if page.region == region]
+    @property
+    def windows(self) -> list[str]:
+        """The names of its periods."""
+        return list(dict.fromkeys(page.window for page in self.pages))
+
+    def period_of(self, window: str) -> Period:
+        return self.period if window == MAIN else PERIODS[window].ending(self.month)
+
+    def pages_of(self, region: Region, window: str = MAIN) -> list[Page]:
+        return [page for page in self.pages if page.region == region and page.window == window]
 
 
 def period_of(month: Month, months: int) -> Period:
@@ -142,11 +196,13 @@ def plan_pages(params: EditionParams, only: list[Region]) -> tuple[Page, ...]:
     if outside := [region.slug for region in only if region not in regions]:
         raise SobstatError(f"The params file holds no region {', '.join(outside)}: add it there.")
     pages = tuple(
-        Page(name, notebook.title, region)
+        Page(name, notebook.title, region, window)
         for region in regions
         if not only or region in only
+        for window in params.periods
         for name, notebook in params.notebooks.items()
         if notebook.regions is None or region.slug in notebook.regions
+        if notebook.periods is None or window in notebook.periods
     )
     if not pages:
         raise SobstatError("There is nothing to publish: the params file names no notebook for these regions.")

@@ -213,7 +213,18 @@ def _plan(
     earlier: str | None = None,
     notices: tuple[Notice, ...] = (),
 ) -> Edition:
-    return Edition(period.last, period, params.thresholds, pages, held.loaded, held.synthetic, earlier, notices)
+    return Edition(
+        period.last,
+        period,
+        params.thresholds,
+        pages,
+        held.loaded,
+        held.synthetic,
+        earlier,
+        notices,
+        params.publisher,
+        params.publication_day,
+    )
 
 
 def _paths(notebooks: Path, page: Page, warehouse: Path) -> tuple[Path, Path]:

@@ -35,6 +35,7 @@ class PageRecord:
 
     notebook: str
     region: str
+    period: str
     outcome: str = NOT_MADE
     seconds: float | None = None
     cell: int | None = None
@@ -62,13 +63,12 @@ class Record:
         """Note what is going to be made, and from which load."""
         self.edition = edition_id
         self.made_from = {"loaded": edition.loaded, **origin}
-        self.pages = [PageRecord(page.notebook, page.region.slug) for page in edition.pages]
+        self.pages = [PageRecord(page.notebook, page.region.slug, page.window) for page in edition.pages]
 
     def page(self, page: Page) -> PageRecord:
         """The record of one of the planned pages."""
-        return next(
-            entry for entry in self.pages if (entry.notebook, entry.region) == (page.notebook, page.region.slug)
-        )
+        wanted = (page.notebook, page.region.slug, page.window)
+        return next(entry for entry in self.pages if (entry.notebook, entry.region, entry.period) == wanted)
 
     def made(self, page: Page, seconds: float) -> None:
         """Note that a page was made."""
@@ -146,7 +146,8 @@ def recorded(record: Record, folder: Path, tell: Callable[[RunReport], None]) ->
 
 def command_for(page: Page, edition: Edition, params: EditionParams, warehouse: Path) -> str:
     """The command that runs a page's notebook once more, outside the publication."""
-    words = ["sobstat", "rerun", "--from", edition.period.first, "--to", edition.period.last]
+    period = edition.period_of(page.window)
+    words = ["sobstat", "rerun", "--from", period.first, "--to", period.last]
     words += ["--region", page.region.slug, "--notebook", page.notebook, "--warehouse", warehouse, "--verbose"]
     words += [] if params.file == PARAMS else ["--params", params.file]
     return shlex.join(map(str, words))

@@ -25,6 +25,7 @@ from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError, SobstatError
 from sobstat.files import not_for_publication
+from sobstat.months import Period
 from sobstat.pseudonyms import KEY_VARIABLE
 
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
@@ -62,6 +63,10 @@ class Job:
     assets: dict[str, str]
     cell_timeout: int
     adhoc: bool = False
+
+    @property
+    def period(self) -> Period:
+        return self.edition.period_of(self.page.window)
 
     @property
     def file(self) -> Path:
@@ -145,8 +150,8 @@ def _execute(job: Job, reached: list[str]) -> nbformat.NotebookNode:
             None,
             parameters={
                 "region": job.page.region.slug,
-                "from_month": str(job.edition.period.first),
-                "to_month": str(job.edition.period.last),
+                "from_month": str(job.period.first),
+                "to_month": str(job.period.last),
                 "warehouse": str(job.warehouse),
                 **job.edition.thresholds.as_dict(),
             },
