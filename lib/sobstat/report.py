@@ -66,7 +66,7 @@ class RegionReport:
         def complementary(table: pd.DataFrame, counted: list[Measure]) -> Mapping[str, pd.Series]:
             if not any(self.thresholds.of(measure) for measure in counted):
                 return {}
-            return self.mask.complementary(table, by, counted, self.region)
+            return self.mask.rows(table, by, counted, self.region, self.period)
 
         return make_table(
             self.con, names, by, drilldown=drilldown, thresholds=self.thresholds, complementary=complementary
@@ -74,7 +74,7 @@ class RegionReport:
 
     @cached_property
     def mask(self) -> Mask:
-        """What is hidden in the period, in all of the country."""
+        """What is hidden in the period besides small counts, in all of the country."""
         from sobstat.disclosure.mask import choose_mask
 
         return choose_mask(self.warehouse, self.period, self.thresholds, self.progress)

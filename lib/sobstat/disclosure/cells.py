@@ -1,14 +1,16 @@
 """Every count that an edition publishes under a threshold, and how these counts are tied to each other.
 
-A cell is a measure and a group: `(("lan", "12"), ("moment", "KBT"))`. The same group on two pages, or in two tables,
-is one cell: the page of a län holds Riket's cells of that län. Each report of reports.yml brings its cells for
-every region; from the breakdowns alone follows which cells are parts of which.
+A cell is a measure and a group: `(("period", "2025-01--2025-10"), ("lan", "12"), ("moment", "KBT"))`. The same group
+on two pages, or in two tables, is one cell: the page of a län holds Riket's cells of that län, and a period of a single
+month is that `manad` of a table by month. From the breakdowns alone follows which cells are parts of which.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import NamedTuple
 
-import duckdb
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
@@ -16,116 +18,126 @@ from scipy.sparse import csr_matrix
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.disclosure.choose import Progress, System
 from sobstat.disclosure.rule import Thresholds
-from sobstat.months import Period
-from sobstat.regions import LAN, RIKET, Region
-from sobstat.tables import FACTS, WINDOWED_FACT, build_facts, count
+from sobstat.months import Month, Period
+from sobstat.regions import RIKET, Region
+from sobstat.tables import WINDOWED_FACT, build_facts, count
+from sobstat.warehouse import attach, session
 
-Key = tuple[tuple[str, str], ...]  # (dimension, group) in the order of dimensions.yml
+Group = tuple[tuple[str, str], ...]  # (dimension, group), `period` first, then in the order of dimensions.yml
+TIME = ("period", "manad")
+ORDER = {name: place for place, name in enumerate(["period", *dimensions()])}
 
-# What no page is about, but part of Riket.
-UNKNOWN_LAN = Region("okant", "Okänt län", "")
+
+class Row(NamedTuple):
+    """What ties some cells: the sum of factor × count is 0 if `exact`, else at least 0.
+
+    `empties`: where the first is 0 all others are, as the parts of a whole.
+    """
+
+    cells: list[int]
+    factors: list[float]
+    exact: bool
+    empties: bool = True
 
 
 @dataclass
 class Cells:
-    """The cells by measure and key: true count, whether any page shows it, whether it is known to be zero."""
+    """The cells by measure and group: true count, and whether any page shows it; and the events that are always shown.
 
-    number: dict[tuple[str, Key], int] = field(default_factory=dict)
+    Where no more events are shown, there are no more persons.
+    """
+
+    number: dict[tuple[str, Group], int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=list)
     published: list[bool] = field(default_factory=list)
-    known_zero: list[bool] = field(default_factory=list)
+    events: dict[tuple[str, Group], int] = field(default_factory=dict)
 
-    def add(self, measure: str, key: Key, count: int, published: bool, known_zero: bool = False) -> None:
+    def add(self, measure: str, group: Group, count: int, published: bool) -> None:
         """Add a cell, unless it is there; one that any page shows is published."""
-        at = self.number.setdefault((measure, key), len(self.counts))
+        at = self.number.setdefault((measure, group), len(self.counts))
         if at == len(self.counts):
             self.counts.append(count)
             self.published.append(published)
-            self.known_zero.append(known_zero)
         self.published[at] |= published
 
+    def events_of(self, measure: str, group: Group) -> int | None:
+        """How many events are shown of those that a measure's persons have; None if not all are."""
+        sums = [[self.events.get((name, group)) for name in names] for names in measures()[measure].at_most]
+        return min((sum(counts) for counts in sums if None not in counts), default=None)
 
-def row_keys(table: pd.DataFrame, by: list[str], measure: Measure, region: Region, period: Period) -> list[Key]:
-    """The key of each row of a table (`count`) for a measure: its groups, the region, and a stock's month."""
+
+def row_groups(table: pd.DataFrame, by: list[str], measure: Measure, region: Region, period: Period) -> list[Group]:
+    """The group of each row of a table (`count`) for a measure: the row's own, the region, and the time."""
     common = {} if region.lan_kod is None else {"lan": region.lan_kod}
-    if measure.kind == "stock" and "manad" not in by:
-        common["manad"] = str(period.last)
-    order = {name: place for place, name in enumerate(dimensions())}
+    if "manad" not in by:
+        single = measure.kind == "stock" or period.first == period.last
+        common |= {"manad": str(period.last)} if single else {"period": f"{period.first}--{period.last}"}
     depth = {name: depth for depth, name in enumerate(["totalt", *by])}
-    groups = zip(*(table[dimensions()[name].columns[0]] for name in by), strict=True)
+    names = zip(*(table[dimensions()[name].columns[0]] for name in by), strict=True)
     return [
-        tuple(sorted((common | dict(zip(by[: depth[niva]], ids, strict=False))).items(), key=lambda p: order[p[0]]))
-        for niva, ids in zip(table["niva"], groups, strict=True)
+        tuple(sorted((common | dict(zip(by[: depth[niva]], ids, strict=False))).items(), key=lambda p: ORDER[p[0]]))
+        for niva, ids in zip(table["niva"], names, strict=True)
     ]
 
 
 def collect(
-    con: duckdb.DuckDBPyConnection,
-    period: Period,
+    warehouse: Path,
+    periods: list[Period],
     thresholds: Thresholds,
     progress: Progress = lambda step, done, total: None,
 ) -> Cells:
-    """The cells of every report and region of a period. `con` is a session with a warehouse attached."""
+    """The cells of every report and region of some periods."""
     cells = Cells()
-    build_facts(con, period, RIKET)
-    for name in ("lan", *FACTS):
-        con.execute(f"ALTER TABLE {name} RENAME TO riket_{name}")
-    everywhere = (RIKET, *LAN, UNKNOWN_LAN)
-    for done, region in enumerate(everywhere):
-        progress("Counting what may be small", done, len(everywhere))
-        _restrict(con, region)
-        for report in reports().values():
-            # Riket's drill-downs hold those of the län.
-            if not (report.drilldown and region != RIKET):
-                _add_table(cells, con, report, thresholds, region, period)
-    progress("Counting what may be small", len(everywhere), len(everywhere))
+    protected = {name for name, measure in measures().items() if thresholds.of(measure)}
+    bounds = {name for measure in protected for names in measures()[measure].at_most for name in names}
+    concerned = [report for report in reports().values() if (protected | bounds) & set(report.measures)]
+    done, total = 0, len(periods) * len(concerned)
+    for period in periods:
+        with session() as con:
+            attach(con, warehouse)
+            build_facts(con, period, RIKET)
+            for report in concerned:
+                progress("Counting what may be small", done, total)
+                # All län at once, as their own pages have them; drill-downs and tables by län hold them already.
+                for by in [report.by] if "lan" in report.by else [report.by, ["lan", *report.by]]:
+                    names = [measure.id for measure in _counted(report)]
+                    table = count(con, names, by, drilldown=report.drilldown)
+                    _add_table(cells, table, report, by, thresholds, period)
+                done += 1
+    progress("Counting what may be small", total, total)
     _add_wholes(cells)
     return cells
 
 
-def _restrict(con: duckdb.DuckDBPyConnection, region: Region) -> None:
-    """Let the facts be those of one region."""
-    here = "true" if region.lan_kod is None else f"lan_kod = '{region.lan_kod}'"
-    for name in FACTS:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM riket_{name} WHERE {here}")
-    con.execute(f"CREATE OR REPLACE TEMP VIEW lan AS SELECT lan_kod, lan, {here} AS i_regionen FROM riket_lan")
+def _counted(report: Report) -> list[Measure]:
+    return [measures()[name] for name in report.measures if measures()[name].counted]
 
 
 def _add_table(
-    cells: Cells,
-    con: duckdb.DuckDBPyConnection,
-    report: Report,
-    thresholds: Thresholds,
-    region: Region,
-    period: Period,
+    cells: Cells, table: pd.DataFrame, report: Report, by: list[str], thresholds: Thresholds, period: Period
 ) -> None:
-    """The cells of one table; one whose upper bound in the same row is zero is known to be zero."""
-    counted = [m for m in map(measures().get, report.measures) if m.counted]
-    protected = [m for m in counted if thresholds.of(m)]
-    if not protected:
-        return
-    table = count(con, [m.id for m in counted], report.by, drilldown=report.drilldown)
-    for measure in protected:
-        # A count that is hidden itself is no knowledge.
-        singles = [name for name, *more in measure.at_most if not more]
-        bounds = [name for name in singles if name in table and not thresholds.of(measures()[name])]
-        zero = (table[bounds] == 0).any(axis=1)
-        keys = row_keys(table, report.by, measure, region, period)
-        for key, antal, none in zip(keys, table[measure.column_name], zero, strict=True):
-            cells.add(measure.id, key, int(antal), region != UNKNOWN_LAN, none)
+    """The cells of one table. Okänt län has no page of its own."""
+    own_page = (table["lan_kod"] != "") | ("lan" in report.by) if "lan" in by else pd.Series(True, table.index)
+    for measure in _counted(report):
+        groups = row_groups(table, by, measure, RIKET, period)
+        for group, number, published in zip(groups, table[measure.column_name], own_page, strict=True):
+            if thresholds.of(measure):
+                cells.add(measure.id, group, int(number), bool(published))
+            elif measure.kind == "flow":
+                cells.events[measure.id, group] = int(number)
 
 
 def _add_wholes(cells: Cells) -> None:
     """Persons of all kön and ages together, where no table shows them: each person stands in one group."""
-    sums: dict[tuple[str, Key], dict[frozenset, int]] = {}
-    for (measure, key), at in cells.number.items():
-        own = tuple(pair for pair in key if not dimensions()[pair[0]].person)
-        if own != key and measures()[measure].fact == WINDOWED_FACT:
-            breakdown = frozenset(name for name, _ in key)
+    sums: dict[tuple[str, Group], dict[frozenset, int]] = {}
+    for (measure, group), at in cells.number.items():
+        own = tuple(pair for pair in group if pair[0] == "period" or not dimensions()[pair[0]].person)
+        if own != group and measures()[measure].fact == WINDOWED_FACT:
+            breakdown = frozenset(name for name, _ in group)
             by_breakdown = sums.setdefault((measure, own), {})
             by_breakdown[breakdown] = by_breakdown.get(breakdown, 0) + cells.counts[at]
-    for (measure, key), by_breakdown in sums.items():
-        cells.add(measure, key, min(by_breakdown.values()), False)
+    for (measure, group), by_breakdown in sums.items():
+        cells.add(measure, group, min(by_breakdown.values()), False)
 
 
 def tie(cells: Cells, thresholds: Thresholds) -> System:
@@ -135,32 +147,35 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
     whose registered kön changed, and what does not hold is no knowledge.
     """
     counts = np.array(cells.counts, dtype=float)
-    zero = np.array(cells.known_zero, dtype=bool)
-    rows: list[tuple[list[int], list[float], bool]] = []
-    for measure in {name: measures()[name] for name, _ in cells.number}.values():
-        here = {key: at for (name, key), at in cells.number.items() if name == measure.id}
-        for coarse, fine, added in _breakdowns(here):
-            exact = measure.additive or (
-                measure.fact == WINDOWED_FACT and all(dimensions()[name].person for name in added)
-            )
-            for whole, parts in _parts(here, coarse, fine, added).items():
-                if whole is None or not parts:  # what a table does not list is zero
-                    zero[parts if whole is None else whole] = True
-                    continue
-                rows.append(([whole, *parts], [-1.0] + [1.0] * len(parts), exact))
-                if not exact:
-                    rows += [([whole, part], [1.0, -1.0], False) for part in parts]
-        for names in measure.at_most:
-            for key in here:
-                uppers = [cells.number[name, key] for name in names if (name, key) in cells.number]
-                if len(uppers) == len(names):
-                    rows.append(([here[key], *uppers], [-1.0] + [1.0] * len(uppers), False))
+    events = [cells.events_of(*cell) for cell in cells.number]
+    zero = np.array([antal == 0 for antal in events])
+    rows: list[Row] = []
+    by_measure: dict[str, dict[Group, int]] = {}
+    for (name, group), at in cells.number.items():
+        by_measure.setdefault(name, {})[group] = at
+    by_group = {name: _by_group(_by_time(here)) for name, here in by_measure.items()}
+    for name, here in by_measure.items():
+        measure = measures()[name]
+        for at_one_time in _by_time(here).values():
+            for coarse, fine, added in _breakdowns(at_one_time):
+                exact = measure.additive or (
+                    measure.fact == WINDOWED_FACT and all(dimensions()[name].person for name in added)
+                )
+                for whole, parts in _parts(at_one_time, coarse, fine, added).items():
+                    if whole is None or not parts:  # what a table does not list is zero
+                        zero[parts if whole is None else whole] = True
+                    else:
+                        rows += _whole_and_parts(whole, parts, exact)
+        for group, times in by_group[name].items():
+            rows += _in_time(times, measure.kind == "flow", events)
+            for names in measure.at_most:
+                rows += _at_most(times, [by_group.get(other, {}).get(group, {}) for other in names])
     held = [row for row in rows if _holds(counts, row)]
     matrix = csr_matrix(
         (
-            [factor for _, factors, _ in held for factor in factors],
-            [cell for at, _, _ in held for cell in at],
-            np.cumsum([0, *(len(at) for at, _, _ in held)]),
+            [factor for row in held for factor in row.factors],
+            [cell for row in held for cell in row.cells],
+            np.cumsum([0, *(len(row.cells) for row in held)]),
         ),
         shape=(len(held), len(counts)),
     )
@@ -170,52 +185,117 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
         published=np.array(cells.published, dtype=bool),
         known_zero=_spread(zero & (counts == 0), held),
         # A small count is less of a loss than a large one, and a detail less than a total.
-        costs=(1 + np.log1p(counts) / 5) * np.array([0.9 ** len(key) for _, key in cells.number]),
+        costs=(1 + np.log1p(counts) / 5) * np.array([0.9 ** len(group) for _, group in cells.number]),
         rows=matrix,
-        exact=np.array([exact for _, _, exact in held], dtype=bool),
+        exact=np.array([row.exact for row in held], dtype=bool),
     )
 
 
-def _breakdowns(here: dict[Key, int]) -> list[tuple[list[Key], list[Key], frozenset[str]]]:
-    """Pairs of breakdowns of which one is the next finer: the keys of both, and what the finer adds."""
-    by_breakdown: dict[frozenset[str], list[Key]] = {}
-    for key in here:
-        by_breakdown.setdefault(frozenset(name for name, _ in key), []).append(key)
+def _split(group: Group) -> tuple[Period, Group]:
+    """When a group is counted, and what else it is."""
+    ((_, value),) = (pair for pair in group if pair[0] in TIME)
+    first, _, last = value.partition("--")
+    return Period(Month.parse(first), Month.parse(last or first)), tuple(p for p in group if p[0] not in TIME)
+
+
+def _by_time(here: dict[Group, int]) -> dict[Period, dict[Group, int]]:
+    """The cells of each period or single month, by what else they are."""
+    found: dict[Period, dict[Group, int]] = {}
+    for group, at in here.items():
+        time, rest = _split(group)
+        found.setdefault(time, {})[rest] = at
+    return found
+
+
+def _by_group(by_time: dict[Period, dict[Group, int]]) -> dict[Group, dict[Period, int]]:
+    """The same cells the other way: of each group, by time."""
+    found: dict[Group, dict[Period, int]] = {}
+    for time, groups in by_time.items():
+        for group, at in groups.items():
+            found.setdefault(group, {})[time] = at
+    return found
+
+
+def _breakdowns(here: dict[Group, int]) -> list[tuple[list[Group], list[Group], frozenset[str]]]:
+    """Pairs of breakdowns of which one is the next finer: the groups of both, and what the finer adds."""
+    by_breakdown: dict[frozenset[str], list[Group]] = {}
+    for group in here:
+        by_breakdown.setdefault(frozenset(name for name, _ in group), []).append(group)
     pairs = [(a, b) for a, b in combinations(sorted(by_breakdown, key=lambda b: (len(b), sorted(b))), 2) if a < b]
     nearest = [(a, b) for a, b in pairs if not any(a < c < b for c in by_breakdown)]
     return [(by_breakdown[a], by_breakdown[b], b - a) for a, b in nearest]
 
 
 def _parts(
-    here: dict[Key, int], coarse: list[Key], fine: list[Key], added: frozenset[str]
+    here: dict[Group, int], coarse: list[Group], fine: list[Group], added: frozenset[str]
 ) -> dict[int | None, list[int]]:
-    """The parts of each whole, by number; under None those whose whole no table lists.
-
-    A stock's drill-down is of the last month only: it has no parts of other months.
-    """
-    months = {dict(key).get("manad") for key in fine}
-    parts: dict[int | None, list[int]] = {
-        here[key]: [] for key in coarse if "manad" in added or dict(key).get("manad") in months
-    }
-    for key in fine:
-        whole = here.get(tuple(pair for pair in key if pair[0] not in added))
-        parts.setdefault(whole, []).append(here[key])
+    """The parts of each whole, by number; under None those whose whole no table lists."""
+    parts: dict[int | None, list[int]] = {here[group]: [] for group in coarse}
+    for group in fine:
+        whole = here.get(tuple(pair for pair in group if pair[0] not in added))
+        parts.setdefault(whole, []).append(here[group])
     return parts
 
 
-def _holds(counts: np.ndarray, row: tuple[list[int], list[float], bool]) -> bool:
-    at, factors, exact = row
-    value = float(np.dot(counts[at], factors))
-    return value == 0 if exact else value >= 0
+def _whole_and_parts(whole: int, parts: list[int], exact: bool) -> list[Row]:
+    """The whole is the sum of its parts; or, where persons can stand in several, each at most the whole."""
+    rows = [Row([whole, *parts], [-1.0] + [1.0] * len(parts), exact)]
+    return rows if exact else [*rows, *(Row([whole, part], [1.0, -1.0], False) for part in parts)]
 
 
-def _spread(zero: np.ndarray, rows: list[tuple[list[int], list[float], bool]]) -> np.ndarray:
-    """Known zeros with all that follow: parts of a zero, and a whole of which every part is zero."""
+def _in_time(times: dict[Period, int], exact: bool, events: list[int | None]) -> list[Row]:
+    """A group's counts in a period, and in the shorter period and the single months that make it up.
+
+    A period without a single event more than the shorter one has the same persons.
+    """
+    rows: list[Row] = []
+    for inner, outer in pairwise([None, *_nested(times)]):
+        if outer.first == outer.last:
+            continue
+        rest = [month for month in outer.months if inner is None or month < inner.first]
+        parts = [times[inner]] if inner else []
+        parts += [times[time] for month in rest if (time := Period(month, month)) in times]
+        if len(parts) == len(rest) + (inner is not None):
+            rows += _whole_and_parts(times[outer], parts, exact)
+        else:
+            rows += [Row([times[outer], part], [1.0, -1.0], False) for part in parts]
+        if inner and events[times[inner]] is not None and events[times[inner]] == events[times[outer]]:
+            rows.append(Row([times[outer], times[inner]], [-1.0, 1.0], True))
+    return rows
+
+
+def _at_most(times: dict[Period, int], others: list[dict[Period, int]]) -> list[Row]:
+    """What a group's count is at most, the sum of others that may be hidden themselves: in each period, and in what it
+    has more than a shorter one.
+    """
+    sums = {
+        time: [at, *(other[time] for other in others)] for time, at in times.items() if all(time in o for o in others)
+    }
+    signs = [-1.0] + [1.0] * len(others)
+    rows = [Row(cells, signs, False, False) for cells in sums.values()]
+    for inner, outer in pairwise(_nested(sums)):
+        rows.append(Row([*sums[outer], *sums[inner]], [*signs, *(-sign for sign in signs)], False, False))
+    return rows
+
+
+def _nested(times: Iterable[Period]) -> list[Period]:
+    """The periods that end with the last month, each of which holds those before it."""
+    last = max((time.last for time in times), default=None)
+    return sorted((time for time in times if time.last == last), key=lambda time: len(time.months))
+
+
+def _holds(counts: np.ndarray, row: Row) -> bool:
+    value = float(np.dot(counts[row.cells], row.factors))
+    return value == 0 if row.exact else value >= 0
+
+
+def _spread(zero: np.ndarray, rows: list[Row]) -> np.ndarray:
+    """Known zeros with all that follow: parts of a zero, and what is at most the sum of zeros."""
     before = -1
     while before != (before := int(zero.sum())):
-        for (first, *others), (factor, *_), _ in rows:
+        for (first, *others), (factor, *_), _, empties in rows:
             if factor < 0 and all(zero[others]):
                 zero[first] = True
-            elif zero[first]:
+            elif empties and zero[first]:
                 zero[others] = True
     return zero

@@ -114,6 +114,8 @@ def _choose(system: System) -> np.ndarray:
                 more = _hide_for(system, hidden, side, picked)
                 todo[picked] = False
                 hidden |= more
+                if more.any():  # others may need nothing more now
+                    todo = unproven(system, hidden, side, todo)
                 open_[down] = open_[down] | more  # they exceed the threshold: upwards they are where they must be
     return hidden & ~system.primary
 
