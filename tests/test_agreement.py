@@ -11,7 +11,7 @@ import pytest
 from sites import EDITION
 from sobstat.outsider.agreement import disagreements
 
-PARAMETERS = {"to": "2025-10", "min_antal": 10}
+PARAMETERS = {"from": "2024-11", "to": "2025-10", "min_antal": 10}
 KON_OCH_ALDER = "vardtagare-per-kon-och-alder"
 UNITS = "per-region-vardgivare-moment-orsak"
 

@@ -13,15 +13,16 @@ from sites import EDITION
 from sobstat.outsider.attack import attack
 from sobstat.outsider.intervals import ContradictionError, System, contradicted, intervals
 
-PARAMETERS = {"to": "2025-10", "min_antal": 10}
+PARAMETERS = {"from": "2025-09", "to": "2025-10", "min_antal": 10}
+PERIODS = PARAMETERS | {"from": "2024-11", "periods": {"ar": "2025-01", "manad": "2025-10"}}
 STRICT = PARAMETERS | {"min_startade": 10, "min_avslutade": 10, "min_pagaende": 10, "min_behandlare": 3}
 
 
 def write_edition(folder: Path, files: dict[str, str]) -> Path:
-    """An edition's folder of files, each given as `region/report` and lines of CSV; `?` is a hidden count."""
+    """An edition's folder of files, each given as `region/report` (or `region/period/report`) and its lines; `?` is hidden."""
     for name, text in files.items():
-        region, report = name.split("/")
-        path = folder / region / "data" / f"{report}.csv"
+        page, report = name.rsplit("/", 1)
+        path = folder / page / "data" / f"{report}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = [line.strip() for line in text.strip().splitlines()]
         path.write_text("\n".join(lines).replace("?,?", ",dold") + "\n", encoding="utf-8")
@@ -41,6 +42,7 @@ KON = """kon,vardtagare,vardtagare_status
          Man,{},"""
 LEVELS = "niva,lan_kod,lan,vardgivare_id,vardgivare,invanare,invanare_status"
 CASES = "niva,lan_kod,lan,startade,startade_status"
+STARTS = "niva,lan_kod,lan,startade,invanare,invanare_status\n totalt,,,{},{}"
 
 # Name → the parameters, files that give a count away, the cells that are then broken, and a twin that protects.
 ATTACKS = {
@@ -198,7 +200,7 @@ ATTACKS = {
         },
     ),
     "the only month of a period": (
-        PARAMETERS,
+        PARAMETERS | {"from": "2025-10"},
         {
             "gotland/vardtagare-per-kon": KON.format(40, 46),
             "gotland/vardtagare-per-kon-och-manad": """manad,kon,vardtagare,vardtagare_status
@@ -207,12 +209,44 @@ ATTACKS = {
         },
         ["vardtagare (kon Kvinna, lan 09, manad 2025-10)"],
         {
-            "gotland/vardtagare-per-kon": KON.format(40, 46),
+            "gotland/vardtagare-per-kon": KON.format("?,?", "?,?"),
             "gotland/vardtagare-per-kon-och-manad": """manad,kon,vardtagare,vardtagare_status
-                2025-09,Kvinna,?,?
-                2025-09,Man,?,?
                 2025-10,Kvinna,?,?
                 2025-10,Man,?,?""",
+        },
+    ),
+    "a longer period without one start more": (
+        PERIODS,
+        {"gotland/drill": STARTS.format(60, "?,?"), "gotland/ar/drill": STARTS.format(60, "40,")},
+        ["invanare (lan 09)"],
+        {"gotland/drill": STARTS.format(80, "?,?"), "gotland/ar/drill": STARTS.format(60, "40,")},
+    ),
+    "a period between a shorter and a longer one": (
+        PERIODS,
+        {
+            "gotland/drill": STARTS.format(90, "35,"),
+            "gotland/ar/drill": STARTS.format(80, "?,?"),
+            "gotland/manad/drill": STARTS.format(60, "30,"),
+        },
+        ["invanare (lan 09)"],
+        {
+            "gotland/drill": STARTS.format(90, "41,"),
+            "gotland/ar/drill": STARTS.format(80, "?,?"),
+            "gotland/manad/drill": STARTS.format(60, "30,"),
+        },
+    ),
+    "a shorter period and the months before it": (
+        PERIODS | {"from": "2024-12", "min_startade": 10},
+        {
+            "gotland/cases": CASES + "\n totalt,,,40,",
+            "gotland/ar/cases": CASES + "\n totalt,,,?,?",
+            "gotland/per-manad": "manad,startade,startade_status\n 2024-12,30,",
+        },
+        ["startade (lan 09)"],
+        {
+            "gotland/cases": CASES + "\n totalt,,,40,",
+            "gotland/ar/cases": CASES + "\n totalt,,,?,?",
+            "gotland/per-manad": "manad,startade,startade_status\n 2024-12,?,?",
         },
     ),
     "a period between its months and the total": (
@@ -339,14 +373,21 @@ def test_a_group_that_a_table_leaves_out_is_known_to_be_empty_and_no_fault(tmp_p
 
 
 def test_a_kon_that_changed_between_months_stops_nobody(tmp_path):
-    """More women in a month than in the period: someone's recorded kön changed. The other rules still tell the rest."""
+    """More women in September than in the period: someone's recorded kön changed. The other rules still tell the rest."""
     files = {
         "gotland/vardtagare-per-kon": KON.format(25, 46),
         "gotland/vardtagare-per-kon-och-manad": """manad,kon,vardtagare,vardtagare_status
-            2025-10,Kvinna,30,
+            2025-09,Kvinna,30,
+            2025-09,Man,?,?
+            2025-10,Kvinna,?,?
             2025-10,Man,?,?""",
+        "gotland/vardtagare-per-kon-och-alder": """kon,aldersgrupp,vardtagare,vardtagare_status
+            Kvinna,0–12,?,?
+            Kvinna,18–24,20,
+            Man,0–12,?,?
+            Man,18–24,?,?""",
     }
-    assert broken(tmp_path, files) == ["vardtagare (kon Man, lan 09, manad 2025-10)"]
+    assert broken(tmp_path, files) == ["vardtagare (aldersgrupp 0–12, kon Kvinna, lan 09)"]
 
 
 def test_figures_that_contradict_each_other_are_a_fault(tmp_path):

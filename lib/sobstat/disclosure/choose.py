@@ -7,6 +7,7 @@ cheapest table in which shown counts differ too says which of them must be hidde
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ WORTHWHILE = 0.01
 # So many cells are not served a few at a time.
 MANY = 500
 # Cells tied to a cell over more steps than this are not asked to help it, where nearer ones can.
-NEAR = 4
+NEAR = (2, 4)
 
 Progress = Callable[[str, int, int], None]
 
@@ -124,6 +125,10 @@ def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray) -
     """Those of `todo` for which no table was found in which they reach the side's goal."""
     todo = todo.copy()
     free = hidden | ~system.published
+    if todo.sum() <= MANY:
+        free &= _near(system, todo, NEAR[-1], free)
+    rows = (abs(system.rows) @ free) > 0
+    matrix, exact = system.rows[rows], system.exact[rows]
     while todo.any():
         lower = np.where(free, 0.0, system.counts)
         upper = np.where(free, np.inf, system.counts)
@@ -131,9 +136,9 @@ def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray) -
         (lower if side.sign > 0 else upper)[todo] = side.goal[todo]
         values = system.counts.copy()
         values[free] = _solve(
-            system.rows[:, free],
-            system.rows @ np.where(free, 0, system.counts),
-            system.exact,
+            matrix[:, free],
+            matrix @ np.where(free, 0, system.counts),
+            exact,
             side.sign * todo[free].astype(float),
             lower[free],
             upper[free],
@@ -168,20 +173,21 @@ def _hide_for(system: System, hidden: np.ndarray, side: Side, picked: np.ndarray
 
     Cells far from the picked ones stay as they are, if there is such a table.
     """
-    near = _near(system, picked, NEAR)
-    try:
-        return _cheapest(system, hidden, side, picked, near)
-    except RuntimeError:
-        return _cheapest(system, hidden, side, picked, np.ones_like(near))
+    own = np.zeros(len(hidden), dtype=bool)
+    own[picked] = True
+    everything = np.ones_like(own)
+    for steps in NEAR:
+        with suppress(RuntimeError):
+            return _cheapest(system, hidden, side, picked, _near(system, own, steps, everything))
+    return _cheapest(system, hidden, side, picked, everything)
 
 
-def _near(system: System, cells: np.ndarray, steps: int) -> np.ndarray:
-    """The cells that are tied to these over so many steps."""
+def _near(system: System, cells: np.ndarray, steps: int, through: np.ndarray) -> np.ndarray:
+    """The cells that are tied to some cells over so many steps, each of them through such cells."""
     ties = abs(system.rows)
-    near = np.zeros(len(system.counts))
-    near[cells] = 1
+    near = cells
     for _ in range(steps):
-        near = (ties.T @ ((ties @ near) > 0)) > 0
+        near = ((ties.T @ ((ties @ near) > 0)) > 0) & through
     return near
 
 

@@ -29,10 +29,10 @@ MEASURES = {measure.column_name for measure in measures().values()}
 
 def disagreements(edition: Path, parameters: Mapping) -> list[str]:
     """Every fault of an edition's folder; `parameters` are those in its manifest."""
-    tables = read_tables(edition)
+    tables = read_tables(edition, parameters)
     faults = [f"{table.name}: {fault}" for table in tables for fault in _file_faults(table)]
-    for path in sorted(edition.glob("*/*.html")):
-        here = {table.report: table for table in tables if table.region == path.parent.name}
+    for path in sorted(edition.glob("*/**/*.html")):
+        here = {table.report: table for table in tables if table.folder == str(path.parent.relative_to(edition))}
         page = BeautifulSoup(path.read_text("utf-8"), "html.parser")
         name = path.relative_to(edition)
         faults += [f"{name}: {fault}" for fault in _page_faults(page, here, thresholds(parameters))]

@@ -31,10 +31,10 @@ class Attack:
 
 
 def attack(edition: Path, parameters: Mapping) -> Attack:
-    """Attack an edition's folder; `parameters` are those in its manifest (`to`, `min_antal`, …)."""
+    """Attack an edition's folder; `parameters` are those in its manifest (`from`, `to`, `periods`, `min_antal`, …)."""
     threshold = thresholds(parameters)
-    tables = read_tables(edition)
-    counts = Counts(tables, [name for name, least in threshold.items() if least > 0], str(parameters["to"]))
+    tables = read_tables(edition, parameters)
+    counts = Counts(tables, [name for name, least in threshold.items() if least > 0])
     faults = list(counts.faults)
     faults += [
         f"{', '.join(dict.fromkeys(places))} hides {describe(cell)}, which another file shows"

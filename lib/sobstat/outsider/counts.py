@@ -1,14 +1,13 @@
 """Every count of an edition, by measure and group, wherever it stands: shown, hidden, or left out because it is 0."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sobstat.declarations import Measure, measures
-from sobstat.outsider.reading import Group, Table, lan_of
+from sobstat.outsider.reading import TIMES, Cell, Group, Table, lan_of
 
-Cell = tuple[str, Group]  # a counted measure, and a group that it counts
 # By these, different files may cover different parts of the same whole.
-COVERED_BY = ("lan", "manad")
+COVERED_BY = ("lan", *TIMES)
 NOT_COMPLETED = ("avslutningsorsak", "Ej avslutat")
 
 
@@ -17,32 +16,30 @@ def names_of(group: Group) -> frozenset[str]:
     return frozenset(name for name, _ in group)
 
 
-def within(group: Group, names: frozenset[str]) -> Group:
+def within(group: Group, names: Collection[str]) -> Group:
     """The wider group that a group stands in, by fewer dimensions."""
     return frozenset(item for item in group if item[0] in names)
 
 
 def describe(cell: Cell) -> str:
-    """A cell for people: its measure and group, without any value."""
+    """A cell for people: its measure and group, without any value; its period is that of the file."""
     name, group = cell
-    where = ", ".join(f"{key} {value or 'unknown'}" for key, value in sorted(group))
+    where = ", ".join(f"{key} {value or 'unknown'}" for key, value in sorted(group) if key != "period")
     return f"{name} ({where or 'all'})"
 
 
 class Counts:
     """The counts of some measures that the files of an edition hold.
 
-    `shown` has each shown cell's value; `hidden` the files that hide a cell, also if another file shows it; `zero`
-    the hidden cells beside which a 0 is shown that they are at most; `groups` a measure's groups by their
-    dimensions; `faults` what the files contradict each other in.
+    `shown` has each shown cell's value; `hidden` the files that hide a cell, also if another file shows it; `groups` a
+    measure's groups by their dimensions; `faults` what the files contradict each other in.
     """
 
-    def __init__(self, tables: Iterable[Table], names: Iterable[str], last_month: str):
+    def __init__(self, tables: Iterable[Table], names: Iterable[str]):
         self.names = set(names)
-        self.last_month = last_month
         self.shown: dict[Cell, float] = {}
         self.hidden: dict[Cell, list[str]] = defaultdict(list)
-        self.zero: set[Cell] = set()
+        self._events: dict[Cell, float] = {}
         self.groups: dict[str, dict[frozenset[str], dict[Group, None]]] = defaultdict(lambda: defaultdict(dict))
         self.faults: list[str] = []
         self._lists: dict[tuple[str, frozenset[str]], dict[Group, list[set[Group]]]] = defaultdict(dict)
@@ -50,33 +47,32 @@ class Counts:
             for measure in table.measures:
                 if measure.id in self.names:
                     self._read(table, measure)
+                elif measure.kind == "flow":
+                    values = ((table.cell(measure, row.group), row.number(measure.column_name)) for row in table.rows)
+                    self._events.update((cell, value) for cell, value in values if value is not None)
 
     def _read(self, table: Table, measure: Measure) -> None:
-        listed = defaultdict(set)
+        listed = defaultdict(lambda: defaultdict(set))
         for row in table.rows:
-            cell = name, group = self.cell(measure.id, row.group)
+            cell = name, group = table.cell(measure, row.group)
             self.groups[name][names_of(group)][group] = None
-            listed[names_of(group)].add(group)
+            listed[lan_of(table.region) | within(group, TIMES)][names_of(group)].add(group)
             value = row.number(measure.column_name)
             if name == "avslutade" and NOT_COMPLETED in group:
                 value = 0  # by its definition
             if value is None:
                 self.hidden[cell].append(table.name)
-                if any(all(row.number(other) == 0 for other in greater) for greater in measure.at_most):
-                    self.zero.add(cell)
             elif self.shown.setdefault(cell, value) != value:
                 self.faults.append(f"{table.name} shows another {describe(cell)} than another file")
-        whole = lan_of(table.region)
-        if "manad" not in table.columns:
-            _, whole = self.cell(measure.id, whole)
-        for names, groups in listed.items():
-            self.lists_all(measure.id, names, whole, groups)
+        for whole, lists in listed.items():
+            for names, groups in lists.items():
+                self.lists_all(measure.id, names, whole, groups)
 
-    def cell(self, name: str, group: Group) -> Cell:
-        """The cell of a group; a stock without a month is that of the last month."""
-        if measures()[name].kind == "stock" and "manad" not in names_of(group):
-            group |= {("manad", self.last_month)}
-        return name, group
+    def events(self, cell: Cell) -> float | None:
+        """How many events are shown of those that a cell's persons have; None if some are not."""
+        name, group = cell
+        sums = [[self._events.get((other, group)) for other in greater] for greater in measures()[name].at_most]
+        return min((sum(counts) for counts in sums if None not in counts), default=None)
 
     def lists_all(self, name: str, names: frozenset[str], whole: Group, groups: set[Group]) -> None:
         """Take note that these are all groups, by certain dimensions, that `whole` is made up of."""

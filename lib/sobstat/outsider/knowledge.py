@@ -6,18 +6,21 @@ Counts of the same measure, of a group and of its parts by another dimension (or
     placed      the same: vårdtagare by kön and age, where each person stands in one part
     overlaps    a person can stand in several parts: each part is at most the group, the group at most the sum
 
-A group that a table with its dimensions leaves out is empty; so is what it consists of. Where vårdtagare of one kön
-(and age) are compared over months or län, they overlap *as a rule*: the recorded kön of a few persons changes from one
-event to the next. Such rows are taken for true unless the published numbers contradict them.
+A group that a table with its dimensions leaves out is empty; so is what it consists of, and one without any event.
+The periods of an edition end with the same month, so each is made up of a shorter one and the months before that: their
+events add, their persons overlap. Where vårdtagare of one kön (and age) are compared over months or län, they overlap
+*as a rule*: the recorded kön of a few persons changes from one event to the next. Such rows are taken for true unless
+the published numbers contradict them.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from sobstat.declarations import Measure, dimensions, measures
-from sobstat.outsider.counts import Cell, Counts, describe, within
+from sobstat.months import Period
+from sobstat.outsider.counts import Counts, describe, names_of, within
 from sobstat.outsider.intervals import ContradictionError, System, contradicted
-from sobstat.outsider.reading import Group, Table
+from sobstat.outsider.reading import TIMES, Cell, Group, Table
 
 INFINITE = float("inf")
 # Persons counted in the group of their latest event: each stands in one group of kön and age.
@@ -31,7 +34,7 @@ class Knowledge:
 
     `number` is each hidden cell's number in `system`. What no file holds but ties others together, such as all
     vårdtagare of a month, or those of a län without a page, has a number too. `empty` are the hidden cells that the
-    files tell to be 0, by leaving groups out, or by a 0 of what they are at most. `faults` names published counts that
+    files tell to be 0, by leaving groups out, or by showing no event. `faults` names published counts that
     contradict each other.
     """
 
@@ -41,6 +44,7 @@ class Knowledge:
         self.system = System()
         self.number = {cell: self.system.unknown() for cell in counts.hidden if cell not in counts.shown}
         self.empty: set[Cell] = set()
+        self._last = tables[0].last if tables else ""
         self._guessed: set[Cell] = set()
         self._doubtful: list[int] = []
         self._at_most: list[tuple[Cell, list[Cell]]] = []  # a cell, and what it is at most the sum of
@@ -48,6 +52,7 @@ class Knowledge:
         self._lan = sorted({value for group in national for name, value in group if name == "lan"})
         for name in sorted(counts.names, key=lambda name: name != PLACED):
             self._connect(measures()[name])
+            self._connect_times(measures()[name])
             if name == PLACED:
                 about_placed = len(self.system.rows)
         self._connect_measures(threshold)
@@ -78,6 +83,44 @@ class Knowledge:
                 self._imagine_other_lan(measure, whole, part)
         for step in steps:
             self._split(measure, step)
+
+    def _connect_times(self, measure: Measure) -> None:
+        """Each group in a period, and in the shorter period and the months before that which make it up.
+
+        Whoever is counted in a shorter period is in the longer one, with the same kön: both end with the same event.
+        """
+        times: dict[Group, dict[Period, Cell]] = defaultdict(dict)
+        for groups in self.counts.groups[measure.id].values():
+            for group in groups:
+                ((kind, first),) = time = within(group, TIMES)
+                times[group - time][Period.parse(first, first if kind == "manad" else self._last)] = (measure.id, group)
+        for group, cells in times.items():
+            doubtful = measure.id == PLACED and bool(names_of(group) & PERSONAL)
+            nested = [time for time in cells if str(time.last) == self._last]
+            inner: Period | None = None
+            for outer in sorted(nested, key=lambda time: len(time.months)):
+                if outer.first < outer.last:
+                    months = [Period(m, m) for m in outer.months if inner is None or m < inner.first]
+                    parts = [cells[month] for month in months if month in cells]
+                    self._connect_period(measure, cells[outer], inner and cells[inner], parts, doubtful, len(months))
+                inner = outer
+
+    def _connect_period(
+        self, measure: Measure, outer: Cell, inner: Cell | None, months: list[Cell], doubtful: bool, wanted: int
+    ) -> None:
+        """The rows of one group's count in a period; of the months before the shorter one, so many are `wanted`."""
+        parts = [*months, inner] if inner else months
+        for part in parts:
+            unsure = doubtful and part != inner
+            self._row([(outer, 1.0), (part, -1.0)], 0, INFINITE, unsure)
+            if not unsure:
+                self._at_most.append((part, [outer]))
+        if len(months) == wanted:
+            self._row([(outer, -1.0), *((part, 1.0) for part in parts)], 0, 0 if measure.kind == "flow" else INFINITE)
+            self._at_most.append((outer, parts))
+        events = self.counts.events(outer)
+        if inner and events is not None and events == self.counts.events(inner):
+            self._row([(outer, 1.0), (inner, -1.0)], 0, 0)
 
     def _imagine(self, name: str, names: frozenset[str], whole: Group, groups: set[Group]) -> None:
         """Give counts that no file holds a number; they are all that `whole` is made up of."""
@@ -158,7 +201,8 @@ class Knowledge:
 
     def _find_empty(self) -> set[Cell]:
         """Cells that are known to be 0: those that are at most nothing, or at most what is known to be 0."""
-        empty = {cell for cell, value in self.counts.shown.items() if value == 0} | self.counts.zero | self._left_out()
+        empty = {cell for cell, value in self.counts.shown.items() if value == 0} | self._left_out()
+        empty |= {cell for cell in self.number if self.counts.events(cell) == 0}
         waits = [len(greater) for _, greater in self._at_most]
         bounds = defaultdict(list)
         for number, (_, greater) in enumerate(self._at_most):
@@ -230,5 +274,5 @@ class Knowledge:
             for least, low, high in ((value - half, 0, INFINITE), (value + half, -INFINITE, 0)):
                 terms = [(row, numerator, float(measure.scale)), *((other, part, -least) for other, part in whole)]
                 shown = sum(c * r.number(p.column_name) for r, p, c in terms if not r.hidden(p.column_name))
-                hidden = [(self.counts.cell(p.id, r.group), c) for r, p, c in terms if r.hidden(p.column_name)]
+                hidden = [(table.cell(p, r.group), c) for r, p, c in terms if r.hidden(p.column_name)]
                 self._row(hidden, low - shown, high - shown)

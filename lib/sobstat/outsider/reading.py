@@ -1,7 +1,8 @@
 """The files of an edition, read back as an outsider reads them: every row with the group that it is about.
 
 A group is a set of (dimension, value) pairs: `{("lan", "12"), ("moment", "KBT")}` is that moment in that län. The same
-group may stand in several tables and on several pages; on a län's page, everything is about that län.
+group may stand in several tables and on several pages; on a län's page, everything is about that län. A count is about
+a group at a time: a single month, or one of the periods that the edition's pages are about.
 """
 
 import csv
@@ -16,6 +17,9 @@ from sobstat.names import from_cell
 from sobstat.regions import parse_region
 
 Group = frozenset[tuple[str, str]]
+Cell = tuple[str, Group]  # a counted measure, and a group and time that it counts
+# A period is named by its first month: all end with the same.
+TIMES = ("manad", "period")
 HIDDEN = "dold"  # what a status column says of a hidden value
 
 
@@ -37,16 +41,30 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A file of the edition: `region` is its folder's name."""
+    """A file of the edition: `folder` is that of its pages, `first` and `last` are the months that it is about."""
 
-    region: str
+    folder: str
+    first: str
+    last: str
     report: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
     @property
     def name(self) -> str:
-        return f"{self.region}/data/{self.report}.csv"
+        return f"{self.folder}/data/{self.report}.csv"
+
+    @property
+    def region(self) -> str:
+        """The first part of its folder's name."""
+        return self.folder.split("/")[0]
+
+    def cell(self, measure: Measure, group: Group) -> Cell:
+        """The cell of a row's group; a stock is counted at the end, everything else in a month or in the period."""
+        if any(name == "manad" for name, _ in group):
+            return measure.id, group
+        single = measure.kind == "stock" or self.first == self.last
+        return measure.id, group | {("manad", self.last) if single else ("period", self.first)}
 
     @cached_property
     def dimensions(self) -> list[str]:
@@ -70,21 +88,27 @@ def lan_of(region: str) -> Group:
     return frozenset([("lan", lan_kod)] if lan_kod else [])
 
 
-def read_tables(edition: Path) -> list[Table]:
-    """Every file of an edition's folder."""
-    return [read_table(path) for path in sorted(edition.glob("*/data/*.csv"))]
+def read_tables(edition: Path, parameters: Mapping) -> list[Table]:
+    """Every file of an edition's folder, `<region>/data/…` or `<region>/<period>/data/…`; `parameters` are those in its
+    manifest.
+    """
+    tables = []
+    for path in sorted(edition.glob("*/**/data/*.csv")):
+        folder = path.parent.parent.relative_to(edition)
+        first = parameters["periods"][folder.name] if len(folder.parts) > 1 else parameters["from"]
+        tables.append(_read_table(path, str(folder), first, parameters["to"]))
+    return tables
 
 
-def read_table(path: Path) -> Table:
-    """One file, `<region>/data/<report>.csv`."""
-    region = path.parent.parent.name
+def _read_table(path: Path, folder: str, first: str, last: str) -> Table:
+    region = folder.split("/")[0]
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         columns = tuple(reader.fieldnames or ())
         about = [(name, dimensions()[name].columns[0]) for name in dimensions_of(columns)]
         read = [{column: from_cell(text or "") for column, text in row.items() if column} for row in reader]
     rows = tuple(Row(lan_of(region) | frozenset(_group(row, about)), row) for row in read)
-    return Table(region, path.stem, columns, rows)
+    return Table(folder, first, last, path.stem, columns, rows)
 
 
 def dimensions_of(columns: Collection[str]) -> list[str]:
