@@ -19,7 +19,7 @@ STRICT = PARAMETERS | {"min_startade": 10, "min_avslutade": 10, "min_pagaende": 
 
 
 def write_edition(folder: Path, files: dict[str, str]) -> Path:
-    """An edition's folder of files, each given as `region/report` (or `region/period/report`) and its lines; `?` is hidden."""
+    """An edition's folder of files, each given as `region/report` or `region/period/report`, and its lines; `?` is hidden."""
     for name, text in files.items():
         page, report = name.rsplit("/", 1)
         path = folder / page / "data" / f"{report}.csv"
@@ -373,7 +373,7 @@ def test_a_group_that_a_table_leaves_out_is_known_to_be_empty_and_no_fault(tmp_p
 
 
 def test_a_kon_that_changed_between_months_stops_nobody(tmp_path):
-    """More women in September than in the period: someone's recorded kön changed. The other rules still tell the rest."""
+    """More women in September than in the period: someone's recorded kön changed. The rest still holds."""
     files = {
         "gotland/vardtagare-per-kon": KON.format(25, 46),
         "gotland/vardtagare-per-kon-och-manad": """manad,kon,vardtagare,vardtagare_status
