@@ -19,7 +19,7 @@ STRICT = PARAMETERS | {"min_startade": 10, "min_avslutade": 10, "min_pagaende": 
 
 
 def write_edition(folder: Path, files: dict[str, str]) -> Path:
-    """An edition's folder of files, each given as `region/report` or `region/period/report`, and its lines; `?` is hidden."""
+    """An edition's folder of files, each as `region/report` or `region/period/report`, and its lines; `?` is hidden."""
     for name, text in files.items():
         page, report = name.rsplit("/", 1)
         path = folder / page / "data" / f"{report}.csv"

@@ -23,7 +23,7 @@ WORTHWHILE = 0.01
 # So many cells are not served a few at a time.
 MANY = 500
 # Cells tied to a cell over more steps than this are not asked to help it, where nearer ones can.
-NEAR = (2, 4)
+NEAR = 4
 
 Progress = Callable[[str, int, int], None]
 
@@ -71,10 +71,15 @@ def choose_complementary(system: System, progress: Progress = lambda step, done,
     """The cells to hide besides the primary ones, as a boolean array. Deterministic."""
     chosen = np.zeros(len(system.counts), dtype=bool)
     parts = [part for part in _separate(system) if system.primary[part].any()]
-    for done, part in enumerate(parts):
-        progress("Protecting small counts", done, len(parts))
-        chosen[part] = _choose(_only(system, part))
-    progress("Protecting small counts", len(parts), len(parts))
+    total, done = sum(len(part) for part in parts), 0
+    for part in parts:
+
+        def tell(left: int, sofar: int = done + len(part)) -> None:
+            progress("Protecting small counts", max(sofar - left, 0), total)
+
+        chosen[part] = _choose(_only(system, part), tell)
+        done += len(part)
+    progress("Protecting small counts", total, total)
     return chosen
 
 
@@ -102,7 +107,8 @@ def _only(system: System, part: np.ndarray) -> System:
     )
 
 
-def _choose(system: System) -> np.ndarray:
+def _choose(system: System, tell: Callable[[int], None]) -> np.ndarray:
+    """The cells to hide besides the primary ones; `tell` hears how many hidden cells are not proved yet."""
     hidden = system.primary.copy()
     down, up = sides(system)
     open_ = {down: hidden & ~system.known_zero, up: hidden & ~system.known_zero}
@@ -117,6 +123,7 @@ def _choose(system: System) -> np.ndarray:
                 hidden |= more
                 if more.any():  # others may need nothing more now
                     todo = unproven(system, hidden, side, todo)
+                tell(int(todo.sum() + sum(others.sum() for others in open_.values())))
                 open_[down] = open_[down] | more  # they exceed the threshold: upwards they are where they must be
     return hidden & ~system.primary
 
@@ -126,7 +133,7 @@ def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray) -
     todo = todo.copy()
     free = hidden | ~system.published
     if todo.sum() <= MANY:
-        free &= _near(system, todo, NEAR[-1], free)
+        free &= _near(system, todo, NEAR, free)
     rows = (abs(system.rows) @ free) > 0
     matrix, exact = system.rows[rows], system.exact[rows]
     while todo.any():
@@ -176,9 +183,10 @@ def _hide_for(system: System, hidden: np.ndarray, side: Side, picked: np.ndarray
     own = np.zeros(len(hidden), dtype=bool)
     own[picked] = True
     everything = np.ones_like(own)
-    for steps in NEAR:
+    near, nearer = (_near(system, own, steps, everything) for steps in (NEAR, NEAR // 2))
+    for moving in (nearer, near, near | hidden | ~system.published):
         with suppress(RuntimeError):
-            return _cheapest(system, hidden, side, picked, _near(system, own, steps, everything))
+            return _cheapest(system, hidden, side, picked, moving)
     return _cheapest(system, hidden, side, picked, everything)
 
 
