@@ -121,18 +121,18 @@ def _choose(system: System, tell: Callable[[int], None]) -> np.ndarray:
                 more = _hide_for(system, hidden, side, picked)
                 todo[picked] = False
                 hidden |= more
-                if more.any():  # others may need nothing more now
-                    todo = unproven(system, hidden, side, todo)
+                # Others may need nothing more now; where these needed nothing, only far cells may prove it of others.
+                todo = unproven(system, hidden, side, todo, look_near=more.any())
                 tell(int(todo.sum() + sum(others.sum() for others in open_.values())))
                 open_[down] = open_[down] | more  # they exceed the threshold: upwards they are where they must be
     return hidden & ~system.primary
 
 
-def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray) -> np.ndarray:
+def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray, look_near: bool = False) -> np.ndarray:
     """Those of `todo` for which no table was found in which they reach the side's goal."""
     todo = todo.copy()
     free = hidden | ~system.published
-    if todo.sum() <= MANY:
+    if look_near and todo.sum() <= MANY:
         free &= _near(system, todo, NEAR, free)
     rows = (abs(system.rows) @ free) > 0
     matrix, exact = system.rows[rows], system.exact[rows]

@@ -133,24 +133,19 @@ class Knowledge:
     def _imagine_other_lan(self, measure: Measure, whole: frozenset[str], part: frozenset[str]) -> None:
         """The parts in län, and Okänt län, that have no page of their own."""
         for lan in self._lan:
-            inside = {group | {("lan", lan)} for group in self.counts.groups[measure.id][whole]}
-            missing = {group for group in inside if not any(self.counts.lists(measure.id, part, group))}
-            self._guessed |= {(measure.id, group) for group in missing}
-            if missing:
-                self._imagine(measure.id, part, frozenset([("lan", lan)]), missing)
+            missing = defaultdict(set)
+            for group in self.counts.groups[measure.id][whole]:
+                inside = group | {("lan", lan)}
+                if not any(self.counts.lists(measure.id, part, inside)):
+                    missing[within(inside, ("lan", *TIMES))].add(inside)
+            for where, groups in missing.items():
+                self._guessed |= {(measure.id, group) for group in groups}
+                self._imagine(measure.id, part, where, groups)
 
     def _sure(self, measure: Measure, step: Step) -> bool:
         """Whether parts hang together with their groups beyond doubt."""
         whole, part = step
         return measure.id != PLACED or part - whole <= PERSONAL or not whole & PERSONAL
-
-    def _parts(self, measure: Measure, step: Step) -> dict[Group, list[Cell]]:
-        """The parts of each group, by a step's dimensions."""
-        whole, part = step
-        parts = defaultdict(list)
-        for group in self.counts.groups[measure.id][part]:
-            parts[within(group, whole)].append((measure.id, group))
-        return parts
 
     def _split(self, measure: Measure, step: Step) -> None:
         """The rows of every group with certain dimensions, and its parts by more."""
