@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
-from sobstat.disclosure.choose import Progress, System
+from sobstat.disclosure.choose import Progress, System, with_implied
 from sobstat.disclosure.rule import Thresholds
 from sobstat.months import Month, Period
 from sobstat.regions import RIKET, Region
@@ -29,15 +29,11 @@ ORDER = {name: place for place, name in enumerate(["period", *dimensions()])}
 
 
 class Row(NamedTuple):
-    """What ties some cells: the sum of factor × count is 0 if `exact`, else at least 0.
-
-    `empties`: where the first is 0 all others are, as the parts of a whole.
-    """
+    """What ties some cells: the sum of factor × count is 0 if `exact`, else at least 0."""
 
     cells: list[int]
     factors: list[float]
     exact: bool
-    empties: bool = True
 
 
 @dataclass
@@ -179,15 +175,16 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
         ),
         shape=(len(held), len(counts)),
     )
+    exact = np.array([row.exact for row in held], dtype=bool)
     return System(
         counts=counts,
         thresholds=np.array([thresholds.of(measures()[name]) for name, _ in cells.number], dtype=float),
         published=np.array(cells.published, dtype=bool),
-        known_zero=_spread(zero & (counts == 0), held),
+        known_zero=with_implied(zero & (counts == 0), counts, matrix, exact),
         # A small count is less of a loss than a large one, and a detail less than a total.
         costs=(1 + np.log1p(counts) / 5) * np.array([0.9 ** len(group) for _, group in cells.number]),
         rows=matrix,
-        exact=np.array([row.exact for row in held], dtype=bool),
+        exact=exact,
     )
 
 
@@ -272,9 +269,9 @@ def _at_most(times: dict[Period, int], others: list[dict[Period, int]]) -> list[
         time: [at, *(other[time] for other in others)] for time, at in times.items() if all(time in o for o in others)
     }
     signs = [-1.0] + [1.0] * len(others)
-    rows = [Row(cells, signs, False, False) for cells in sums.values()]
+    rows = [Row(cells, signs, False) for cells in sums.values()]
     for inner, outer in pairwise(_nested(sums)):
-        rows.append(Row([*sums[outer], *sums[inner]], [*signs, *(-sign for sign in signs)], False, False))
+        rows.append(Row([*sums[outer], *sums[inner]], [*signs, *(-sign for sign in signs)], False))
     return rows
 
 
@@ -287,15 +284,3 @@ def _nested(times: Iterable[Period]) -> list[Period]:
 def _holds(counts: np.ndarray, row: Row) -> bool:
     value = float(np.dot(counts[row.cells], row.factors))
     return value == 0 if row.exact else value >= 0
-
-
-def _spread(zero: np.ndarray, rows: list[Row]) -> np.ndarray:
-    """Known zeros with all that follow: parts of a zero, and what is at most the sum of zeros."""
-    before = -1
-    while before != (before := int(zero.sum())):
-        for (first, *others), (factor, *_), _, empties in rows:
-            if factor < 0 and all(zero[others]):
-                zero[first] = True
-            elif empties and zero[first]:
-                zero[others] = True
-    return zero

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import bmat, csr_matrix, hstack
+from scipy.sparse import bmat, csr_matrix, eye, hstack
 from scipy.sparse.csgraph import connected_components
 
 # Counts are whole numbers, so differences below this are the solver's.
@@ -20,8 +20,9 @@ TOLERANCE = 1e-6
 # When a further table proves so few of the remaining cells, those that are left are looked at one by one.
 WORTHWHILE = 0.01
 
-# So many cells are not served a few at a time.
+# So many cells are not served a few at a time; so few are served at once.
 MANY = 500
+FEW = 60
 # Cells tied to a cell over more steps than this are not asked to help it, where nearer ones can.
 NEAR = 4
 
@@ -50,6 +51,28 @@ class System:
     def primary(self) -> np.ndarray:
         """Cells that do not exceed their threshold."""
         return self.published & (self.counts <= self.thresholds)
+
+
+def with_implied(zero: np.ndarray, counts: np.ndarray, rows: csr_matrix, exact: np.ndarray) -> np.ndarray:
+    """Cells known to be 0, with those of which that follows: the parts of a zero, a whole of zeros, and so on.
+
+    Tables that agree with the rows can be added up, so one table has every cell above 0 that can be.
+    """
+    open_ = np.flatnonzero((counts == 0) & ~zero)
+    if not len(open_):
+        return zero
+    raised = csr_matrix((np.ones(len(open_)), (np.arange(len(open_)), open_)), shape=(len(open_), len(zero)))
+    values = _solve(
+        bmat([[rows, None], [raised, -eye(len(open_))]]).tocsr(),
+        np.zeros(rows.shape[0] + len(open_)),
+        np.append(exact, np.zeros(len(open_), dtype=bool)),
+        np.append(np.zeros(len(zero)), -np.ones(len(open_))),
+        np.zeros(len(zero) + len(open_)),
+        np.append(np.where(zero, 0, np.inf), np.ones(len(open_))),
+    )
+    found = zero.copy()
+    found[open_] = values[len(zero) :] < 1 - TOLERANCE
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +184,10 @@ def _apart(system: System, side: Side, todo: np.ndarray) -> np.ndarray:
     """Some of the cells, the largest first, that one table can serve: of which no two are tied directly.
 
     Upwards, of which no two are tied to the same cell, unless they are many: it would have to rise for all of them.
+    Downwards, a few can be served together: what falls for one falls for what is tied to it.
     """
+    if side.sign > 0 and todo.sum() <= FEW:
+        return np.flatnonzero(todo)
     columns = system.rows.tocsc()
     used = np.zeros(max(system.rows.shape), dtype=bool)
     careful = side.sign < 0 and todo.sum() <= MANY
