@@ -19,7 +19,9 @@ from sobstat.disclosure.choose import System, choose_complementary
 from sobstat.disclosure.mask import choose_mask
 from sobstat.disclosure.rule import HIDDEN, Thresholds
 from sobstat.files import to_csv
-from sobstat.months import Period
+from sobstat.months import Month, Period
+from sobstat.outsider.attack import attack
+from sobstat.periods import MAIN, PERIODS
 from sobstat.regions import REGIONS
 from sobstat.report import open_report
 
@@ -326,3 +328,48 @@ def test_every_hidden_value_is_missing_from_the_file(warehouse):
             for column in [c for c in found if c.endswith("_status")]:
                 assert found.loc[found[column] == HIDDEN, column.removesuffix("_status")].isna().all()
             assert to_csv(found).count("\n") == len(found) + 1, report.id
+
+
+# All periods of an edition together, against the code that attacks editions
+
+
+def edition_of(warehouse, folder, regions: list[str], periods: dict[str, str]):
+    """The tables of some regions and periods (name → first month), as an edition's files."""
+    for region in regions:
+        for name, first in periods.items():
+            report = open_report(region, first, "2025-10", warehouse)
+            data = folder / region / ("" if name == MAIN else name) / "data"
+            data.mkdir(parents=True)
+            for report_id in reports():
+                (data / f"{report_id}.csv").write_text(to_csv(report.table(report_id)), "utf-8")
+            report.close()
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_period_gives_away_what_another_hides(tmp_path, seed):
+    """Residents who start in one, two or many months of five years, in units of two län."""
+    chance = np.random.default_rng(seed)
+    rows = []
+    for person in range(260):
+        lan, unit = chance.choice(["01", "12"]), chance.integers(1, 3)
+        about = {
+            "kon": str(chance.choice(["Kvinna", "Man", "Okänt"], p=[0.6, 0.35, 0.05])),
+            "alder": str(chance.integers(10, 80)),
+            "vardgivare_id": "SE01-A" if lan == "01" else "SE12-B",
+            "vardenhet_id": f"SE{lan}-{'A' if lan == '01' else 'B'}{unit}",
+        }
+        for start in range(chance.integers(1, 4)):
+            month = Month(2025, 10) + -int(chance.choice([0, 1, 5, 9, 10, 11, 12, 30, 60]))
+            rows.append(
+                {"arende_id": f"A{person}-{start}", "vardtagare_id": f"P{person}", "status": "Inprogress"}
+                | {"tidpunkt": f"{month}-{chance.integers(2, 28):02d}T10:00:00", **about}
+                | {"moment": str(chance.choice(["KBT", "Stress", "Sömn"]))}
+            )
+    warehouse = load(make_extract(rows), tmp_path / "in", tmp_path / "w.duckdb")
+    periods = {name: str(period.ending(Month(2025, 10)).first) for name, period in PERIODS.items()}
+    edition = edition_of(warehouse, tmp_path / "edition", ["riket", "stockholm", "skane"], periods)
+    found = attack(edition, {"from": periods[MAIN], "to": "2025-10", "periods": periods, "min_antal": T})
+    assert found.faults == []
+    assert 0 < found.hidden < found.cells
+    assert found.narrowest >= T

@@ -26,6 +26,7 @@ from sobstat.errors import ReportError, SobstatError
 from sobstat.files import to_csv
 from sobstat.load import load_extract
 from sobstat.months import Month, Period
+from sobstat.periods import MAIN
 from sobstat.regions import REGIONS, RIKET, parse_region
 from sobstat.report import open_report
 
@@ -38,14 +39,23 @@ MONTH = Month(2025, 10)
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
     folder = tmp_path_factory.mktemp("edition")
-    write_demo(folder / "in", arenden=3000, to_month=str(MONTH))
+    write_demo(folder / "in", arenden=1000, to_month=str(MONTH))
     load_extract(folder / "in", folder / "sobstat.duckdb", now=datetime(2025, 11, 1, 5, tzinfo=UTC))
     return folder / "sobstat.duckdb"
 
 
 @pytest.fixture(scope="module")
 def params():
-    return read_params(ROOT / "params" / "edition.yml")
+    """The edition's own, with two of its periods."""
+    return read_params(ROOT / "params" / "edition.yml").model_copy(update={"periods": [MAIN, "manad"]})
+
+
+@pytest.fixture(scope="module")
+def quick(params):
+    """One notebook, and a period for which nothing else has to be looked at."""
+    return params.model_copy(
+        update={"months": 3, "periods": [MAIN], "notebooks": {"invanare": params.notebooks["invanare"]}}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +77,16 @@ def test_every_page_and_table_is_there(site):
     pages = {str(path.relative_to(edition)) for path in edition.rglob("*.html")}
     assert pages == {
         "index.html",
-        *[f"{region}/{name}.html" for region in ("riket", "gotland") for name in ("oversikt", "invanare")],
+        *[
+            f"{region}/{period}{name}.html"
+            for region in ("riket", "gotland")
+            for period in ("", "manad/")
+            for name in ("oversikt", "invanare")
+        ],
         "riket/laddningar.html",
     }
-    for region in ("riket", "gotland"):
-        assert {path.stem for path in (edition / region / "data").iterdir()} == set(reports())
+    for folder in ("riket", "riket/manad", "gotland", "gotland/manad"):
+        assert {path.stem for path in (edition / folder / "data").iterdir()} == set(reports())
 
 
 def test_the_latest_edition_has_stable_addresses(site):
@@ -97,11 +112,13 @@ def test_the_manifest_signs_every_file(site):
         assert hashlib.sha256((site / "assets" / name).read_bytes()).hexdigest() == digest
 
 
-@pytest.mark.parametrize("region", [RIKET, GOTLAND], ids=lambda region: region.slug)
-def test_files_hold_what_the_table_command_prints(site, warehouse, region):
-    report = open_report(region.slug, "2024-11", "2025-10", warehouse)
+@pytest.mark.parametrize(
+    ("folder", "first"), [("riket", "2024-11"), ("gotland", "2024-11"), ("gotland/manad", "2025-10")]
+)
+def test_files_hold_what_the_table_command_prints(site, warehouse, folder, first):
+    report = open_report(folder.split("/")[0], first, "2025-10", warehouse)
     for name in reports():
-        published = (site / "2025-10" / region.slug / "data" / f"{name}.csv").read_bytes()
+        published = (site / "2025-10" / folder / "data" / f"{name}.csv").read_bytes()
         assert published == to_csv(report.table(name)).encode("utf-8"), name
     report.close()
 
@@ -133,11 +150,28 @@ def test_publishing_one_region_keeps_the_others(site, warehouse, params, tmp_pat
     assert [region.slug for region in read_edition(copy / "2025-10").regions] == ["riket", "gotland", "skane"]
 
 
-def test_an_earlier_month_leaves_the_latest_one_latest(site, warehouse, params, tmp_path):
+def test_the_periods_of_a_page_are_a_click_apart(site):
+    edition = site / "2025-10"
+    for here, others in {
+        "gotland/oversikt.html": {"Senaste 12 månaderna": "", "Senaste månaden": "manad/oversikt.html"},
+        "gotland/manad/invanare.html": {"Senaste 12 månaderna": "../invanare.html", "Senaste månaden": ""},
+    }.items():
+        page = BeautifulSoup((edition / here).read_text("utf-8"), "html.parser")
+        tabs = {link.get_text(): link for link in page.select("nav.periods a")}
+        assert tabs.keys() == others.keys()
+        for title, address in others.items():
+            if address:
+                assert (edition / here).parent.joinpath(tabs[title]["href"]).resolve() == (
+                    edition / here
+                ).parent.joinpath(address).resolve()
+            else:
+                assert tabs[title]["aria-current"] == "page"
+
+
+def test_an_earlier_month_leaves_the_latest_one_latest(site, warehouse, quick, tmp_path):
     copy = tmp_path / "site"
     shutil.copytree(site, copy, symlinks=True)
-    only = params.model_copy(update={"notebooks": {"invanare": params.notebooks["invanare"]}})
-    publish(warehouse, copy, only, month=Month(2025, 9), regions=[GOTLAND], notebooks=NOTEBOOKS)
+    publish(warehouse, copy, quick, month=Month(2025, 9), regions=[GOTLAND], notebooks=NOTEBOOKS)
     assert (copy / "senaste").resolve() == (copy / "2025-10").resolve()
     start = (copy / "index.html").read_text("utf-8")
     assert "2025-09/" in start
@@ -154,19 +188,18 @@ def broken_notebooks(folder: Path, name: str, old: str, new: str) -> Path:
     return copy
 
 
-def test_a_failing_notebook_is_named_and_the_site_stays(site, warehouse, params, tmp_path):
+def test_a_failing_notebook_is_named_and_the_site_stays(site, warehouse, quick, tmp_path):
     before = tree(site)
     notebooks = broken_notebooks(tmp_path, "invanare", 'report.table(\\"', 'report.table(\\"no-')
     with pytest.raises(ReportError, match=r"invanare for Gotlands län: cell \d+: SobstatError: There"):
-        publish(warehouse, site, params, month=Month(2025, 9), regions=[GOTLAND], notebooks=notebooks)
+        publish(warehouse, site, quick, month=Month(2025, 9), regions=[GOTLAND], notebooks=notebooks)
     assert tree(site) == before
 
 
-def test_a_report_that_its_notebook_does_not_show_fails_the_edition(warehouse, params, tmp_path):
+def test_a_report_that_its_notebook_does_not_show_fails_the_edition(warehouse, quick, tmp_path):
     notebooks = broken_notebooks(tmp_path, "invanare", "report.figure(", "print(")
-    only = params.model_copy(update={"notebooks": {"invanare": params.notebooks["invanare"]}})
     with pytest.raises(ReportError, match=r"it does not show .*, as reports\.yml says"):
-        publish(warehouse, tmp_path / "site", only, month=MONTH, regions=[GOTLAND], notebooks=notebooks)
+        publish(warehouse, tmp_path / "site", quick, month=MONTH, regions=[GOTLAND], notebooks=notebooks)
     assert not (tmp_path / "site" / "2025-10").exists()
 
 
@@ -198,6 +231,8 @@ BAD_PARAMS = {
         "months: x\nregions: [skone]\nnotebooks: {}\n",
         r"2 fault\(s\).*nearest match is skane",
     ),
+    "unknown period": ("periods: [manader]\nnotebooks: {}\n", r"no period 'manader': choose among 12-manader, manad"),
+    "periods that are not published together": ("months: 6\nperiods: [ar]\nnotebooks: {}\n", "need months: 12"),
     "no notebooks": ("months: 12\n", "notebooks"),
     "no mapping": ("- 1\n", "not a YAML file of parameters"),
     "no YAML": ("a: [\n", "not a YAML file of parameters"),
