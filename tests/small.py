@@ -10,7 +10,7 @@ from sobstat.demo import write_demo
 from sobstat.edition.run import PARAMETERS
 from sobstat.load import load_extract
 
-PARAMS = "months: 1\nregions: [riket, gotland]\nnotebooks: {liten: {title: Liten}}\n"
+PARAMS = "months: 2\nregions: [riket, gotland]\nnotebooks: {liten: {title: Liten}}\n"
 
 
 def small_base(folder: Path) -> Path:
