@@ -56,8 +56,10 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
 
 def _complete(build: Path, edition: Edition) -> Result:
     """Every page of every region, every table, and every figure on its page."""
-    tables = [f"{page.folder}/data/{report.id}.csv" for page in edition.pages for report in _reports(page)]
-    expected = ["index.html", CHANGES, *[page.address for page in edition.pages], *tables]
+    tables = [f"{page.folder}/data/{report.id}" for page in edition.pages for report in _reports(page)]
+    files = [f"{table}.{form}" for table in tables for form in ("csv", "json")]
+    files += [f"{page.folder}/data/{page.notebook}.xlsx" for page in edition.pages if _reports(page)]
+    expected = ["index.html", CHANGES, *[page.address for page in edition.pages], *files]
     result = Result([f"{name} is missing" for name in expected if not (build / name).is_file()])
     for page in edition.pages:
         text = (build / page.address).read_text("utf-8") if (build / page.address).is_file() else ""
