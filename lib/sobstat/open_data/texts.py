@@ -17,10 +17,15 @@ SOURCES = (
 )
 SYNTHETIC = "Påhittade uppgifter: siffrorna kommer från ett syntetiskt utdrag och beskriver ingen verklig vård."
 ADHOC = "Ej för publicering: rapporten är framtagen vid sidan av den publicerade statistiken."
+KEYWORDS = ("1177", "Stöd och behandling", "internetbaserad behandling", "hälso- och sjukvård", "statistik")
 DESCRIPTION = (
     "Månadsvis statistik över moment i 1177:s tjänst för internetbaserat stöd och behandling: hur många som startas, "
     "avslutas och pågår, och hur många invånare och behandlare de gäller, i hela landet och i varje län."
 )
+
+
+CSV, JSON, ZIP = "text/csv", "application/json", "application/zip"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def longest_period(edition: Edition) -> Period:
@@ -42,6 +47,11 @@ def edition_title(edition: Edition) -> str:
 def home(edition: Edition) -> str:
     """The permanent address of an edition, without a slash at its end."""
     return f"{edition.publisher.address}/{edition.month}"
+
+
+def archive_name(edition: Edition) -> str:
+    """The name of the zip of all data of an edition."""
+    return f"sobstat-{edition.month}.zip"
 
 
 def citation(page: Page, edition: Edition) -> str:
