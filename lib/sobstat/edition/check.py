@@ -23,6 +23,7 @@ from sobstat.open_data.package import PACKAGE, schemas_of
 from sobstat.open_data.texts import archive_name
 from sobstat.outsider.agreement import disagreements
 from sobstat.outsider.attack import attack
+from sobstat.outsider.copies import differing_copies
 
 # Links may lead anywhere; what a page loads by itself may not.
 _LOADING = (
@@ -49,6 +50,7 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
         "complete": _complete(build, edition),
         "pages": _pages(build, site, max_page_kb),
         "agreement": Result(disagreements(build, parameters(edition))),
+        "copies": Result(differing_copies(build)),
         "disclosure": _disclosure(build, edition),
     }
     faults = [fault for result in gates.values() for fault in result.faults]
