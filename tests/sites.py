@@ -18,8 +18,10 @@ from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start
 from sobstat.edition.plan import Edition, Page
 from sobstat.figures.figure import Figure
+from sobstat.files import as_json
 from sobstat.load import load_extract
 from sobstat.months import Month, Period
+from sobstat.open_data.workbook import make_workbook
 from sobstat.regions import parse_region
 from sobstat.report import RegionReport, open_report
 
@@ -101,7 +103,10 @@ def build_site(warehouse: Path, site: Path) -> None:
             data.mkdir(parents=True, exist_ok=True)
             for figure in figures:
                 (data / f"{figure.id}.csv").write_text(figure.csv, encoding="utf-8")
+                (data / f"{figure.id}.json").write_text(as_json(figure.csv), encoding="utf-8")
                 tables[region.slug, figure.id] = pd.read_csv(io.StringIO(figure.csv), dtype={"lan_kod": str})
+            workbook = make_workbook(page, EDITION, {figure.id: figure.csv for figure in figures})
+            (data / f"{page.notebook}.xlsx").write_bytes(workbook)
             file = site / str(EDITION.month) / page.address
             file.write_text(render_page(notebook, page, EDITION, assets), encoding="utf-8")
             file.with_name(f"{page.notebook}-adhoc.html").write_text(

@@ -7,7 +7,7 @@ import json
 import pandas as pd
 
 from sobstat.declarations import measures
-from sobstat.names import as_cell, isolated
+from sobstat.names import as_cell, from_cell, isolated
 
 
 def _decimals(column: str) -> int | None:
@@ -16,17 +16,14 @@ def _decimals(column: str) -> int | None:
     return next(found, None)
 
 
-def _written(table: pd.DataFrame, text: bool) -> pd.DataFrame:
+def _written(table: pd.DataFrame) -> pd.DataFrame:
     """Every value as it is written: counts whole, ratios with their decimals, missing ones as None."""
     written = table.astype(object)
     for column in table:
         decimals = _decimals(column)
         values = [None if pd.isna(value) else value for value in table[column]]
         if decimals is not None:
-            values = [
-                value if value is None else f"{value:.{decimals}f}" if text else round(float(value), decimals)
-                for value in values
-            ]
+            values = [value if value is None else f"{value:.{decimals}f}" for value in values]
         written[column] = pd.Series(values, index=table.index, dtype=object)
     return written
 
@@ -43,7 +40,7 @@ def to_csv(table: pd.DataFrame) -> str:
 
     A name that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    return _with_names(_written(table, text=True), table, as_cell).to_csv(index=False, lineterminator="\n")
+    return _with_names(_written(table), table, as_cell).to_csv(index=False, lineterminator="\n")
 
 
 def not_for_publication(text: str) -> str:
@@ -55,14 +52,31 @@ def not_for_publication(text: str) -> str:
     return marked.getvalue()
 
 
+def read_rows(text: str) -> list[dict]:
+    """The rows of a table's CSV: counts whole, ratios and shares as fractions, names as they are; None where empty."""
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    counts = {measure.column_name for measure in measures().values() if measure.counted}
+    as_value = {
+        column: int if column in counts else from_cell if _decimals(column) is None else float
+        for column in reader.fieldnames or ()
+    }
+    return [{column: as_value[column](value) if value else None for column, value in row.items()} for row in reader]
+
+
+def as_json(text: str) -> str:
+    """A table's CSV as a list of rows, one a line, each an object with the table's columns; null where it is empty."""
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in read_rows(text))
+    return f"[\n{rows}\n]\n"
+
+
 def to_json(table: pd.DataFrame) -> str:
-    """A list of rows, each an object with the table's columns; missing values are null."""
-    return json.dumps(_written(table, text=False).to_dict("records"), ensure_ascii=False, indent=1) + "\n"
+    """The same of a table."""
+    return as_json(to_csv(table))
 
 
 def to_text(table: pd.DataFrame) -> str:
     """Aligned columns for reading in a terminal."""
-    return _with_names(_written(table, text=True).fillna(""), table, isolated).to_string(index=False) + "\n"
+    return _with_names(_written(table).fillna(""), table, isolated).to_string(index=False) + "\n"
 
 
 FORMATS = {"csv": to_csv, "json": to_json, "text": to_text}

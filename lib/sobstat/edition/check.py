@@ -17,8 +17,13 @@ from sobstat.edition.feed import FEED
 from sobstat.edition.manifest import MANIFEST, parameters
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError
+from sobstat.open_data.archive import ABOUT
+from sobstat.open_data.catalogue import CATALOGUE
+from sobstat.open_data.package import PACKAGE, schemas_of
+from sobstat.open_data.texts import archive_name
 from sobstat.outsider.agreement import disagreements
 from sobstat.outsider.attack import attack
+from sobstat.outsider.copies import differing_copies
 
 # Links may lead anywhere; what a page loads by itself may not.
 _LOADING = (
@@ -45,6 +50,7 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
         "complete": _complete(build, edition),
         "pages": _pages(build, site, max_page_kb),
         "agreement": Result(disagreements(build, parameters(edition))),
+        "copies": Result(differing_copies(build)),
         "disclosure": _disclosure(build, edition),
     }
     faults = [fault for result in gates.values() for fault in result.faults]
@@ -56,8 +62,11 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
 
 def _complete(build: Path, edition: Edition) -> Result:
     """Every page of every region, every table, and every figure on its page."""
-    tables = [f"{page.folder}/data/{report.id}.csv" for page in edition.pages for report in _reports(page)]
-    expected = ["index.html", CHANGES, *[page.address for page in edition.pages], *tables]
+    tables = [f"{page.folder}/data/{report.id}" for page in edition.pages for report in _reports(page)]
+    files = [f"{table}.{form}" for table in tables for form in ("csv", "json")]
+    files += [f"{page.folder}/data/{page.notebook}.xlsx" for page in edition.pages if _reports(page)]
+    files += [CHANGES, PACKAGE, CATALOGUE, ABOUT, archive_name(edition), *schemas_of(edition)]
+    expected = ["index.html", *[page.address for page in edition.pages], *files]
     result = Result([f"{name} is missing" for name in expected if not (build / name).is_file()])
     for page in edition.pages:
         text = (build / page.address).read_text("utf-8") if (build / page.address).is_file() else ""
@@ -134,7 +143,10 @@ def _requests(page: BeautifulSoup) -> list[str]:
 def _code(page: BeautifulSoup) -> list[str]:
     """Code that would run, and code or errors that would show."""
     faults = []
-    if any(script.get("type") != "application/json" for script in page.find_all("script", {"src": False})):
+    if any(
+        script.get("type") not in ("application/json", "application/ld+json")
+        for script in page.find_all("script", {"src": False})
+    ):
         faults.append("holds inline code")
     if page.find(lambda tag: any(name.lower().startswith("on") for name in tag.attrs)):
         faults.append("holds inline code in an attribute")
@@ -194,4 +206,4 @@ def _leads_somewhere(name: str, target: str, build: Path, site: Path) -> bool:
     if outside.parts[:1] == ("senaste",):
         inside = build.joinpath(*outside.parts[1:])
         return inside.is_file() or (inside / "index.html").is_file()
-    return outside in (Path("."), Path("index.html"), Path(FEED)) or (site / outside).is_file()
+    return outside in (Path("."), Path("index.html"), Path(FEED), Path(CATALOGUE)) or (site / outside).is_file()

@@ -1,4 +1,5 @@
-"""What stands at the top of the site, following from the editions that it holds: the start page and the feed."""
+"""What stands at the top of the site, following from the editions that it holds: the start page,
+the feed and the catalogue."""
 
 import io
 from pathlib import Path
@@ -11,6 +12,7 @@ from sobstat.edition.pages import render_start
 from sobstat.edition.plan import Edition
 from sobstat.edition.site import START, edition_folder, months
 from sobstat.months import Month
+from sobstat.open_data.catalogue import CATALOGUE, render_catalogue
 
 
 def make_front(site: Path, editions: dict[str, str], assets: dict[str, str]) -> tuple[dict[str, str], Month]:
@@ -18,10 +20,12 @@ def make_front(site: Path, editions: dict[str, str], assets: dict[str, str]) -> 
 
     If all editions are withdrawn, that is the latest that was.
     """
-    current = [read_edition(edition_folder(site, editions[str(month)])) for month in months(editions)]
+    folders = [edition_folder(site, editions[str(month)]) for month in months(editions)]
+    current = [read_edition(folder) for folder in folders]
     latest = next((edition for edition in current if not edition.withdrawn), current[0])
     tables = {} if latest.withdrawn else read_tables(edition_folder(site, editions[str(latest.month)]), latest)
     files = {START: render_start(latest, assets, tables, current), FEED: render_feed(current)}
+    files[CATALOGUE] = render_catalogue(folders, latest.publisher)
     return files, latest.month
 
 

@@ -17,6 +17,8 @@ from sobstat.edition.key_figures import COLUMNS, key_figures, latest_values
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.months import Month
+from sobstat.open_data.dataset import dataset
+from sobstat.open_data.texts import archive_name
 from sobstat.periods import MAIN, PERIODS
 from sobstat.regions import Region
 from sobstat.templating import render
@@ -99,6 +101,9 @@ def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, r
             for region in edition.regions
         ],
         about=about and page.root + about.address,
+        spreadsheet=any(report.notebook == page.notebook for report in reports().values()),
+        dataset=dataset(page, edition),
+        archive=page.root + archive_name(edition),
     )
 
 
@@ -113,6 +118,8 @@ def _overview(
         title=SERVICE if start else f"{edition.month.title.capitalize()}",
         summary=f"Startade, avslutade och pågående moment i riket och länen, {edition.period.title}.",
         start=start,
+        data=prefix,
+        archive=archive_name(edition),
         editions=editions,
         key_region=first.namn,
         key_figures=key_figures(tables, first, edition.month),

@@ -23,6 +23,7 @@ from sobstat.edition.versions import as_replacement, compared_with, folder_of, k
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
 from sobstat.errors import ReportError, SobstatError
 from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
+from sobstat.open_data.describe import describe_edition
 from sobstat.regions import Region
 from sobstat.warehouse import Holdings, holdings
 
@@ -113,6 +114,7 @@ def publish(
                 tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
                 if made_from(warehouse, notebooks) != origin:
                     _throw_away(run, build)
+                describe_edition(build, edition)
                 write_whole(build / "index.html", render_edition_index(edition, assets, read_tables(build, edition)))
                 run.gates = check_edition(build, edition, site, params.max_page_kb) | {"choice": mask.facts()}
                 write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])

@@ -24,8 +24,9 @@ from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError, SobstatError
-from sobstat.files import not_for_publication
+from sobstat.files import as_json, not_for_publication
 from sobstat.months import Period
+from sobstat.open_data.workbook import make_workbook
 from sobstat.pseudonyms import KEY_VARIABLE
 
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
@@ -112,9 +113,15 @@ def make_page(job: Job) -> float:
         notebook = _execute(job, reached)
         tables = _tables(job, notebook)
         html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
+        if job.adhoc:
+            tables = {report_id: not_for_publication(csv) for report_id, csv in tables.items()}
+        data = job.file.parent / "data"
         for report_id, csv in tables.items():
-            text = not_for_publication(csv) if job.adhoc else csv
-            write_whole(job.file.parent / "data" / f"{report_id}.csv", text)
+            write_whole(data / f"{report_id}.csv", csv)
+            write_whole(data / f"{report_id}.json", as_json(csv))
+        if tables:
+            workbook = make_workbook(job.page, job.edition, tables, job.adhoc)
+            write_whole(data / f"{job.page.notebook}.xlsx", workbook)
         write_whole(job.file, html)
     except Exception as error:
         in_cell = isinstance(error, PapermillExecutionError | CellTimeoutError | DeadKernelError)
@@ -123,12 +130,12 @@ def make_page(job: Job) -> float:
     return time.monotonic() - start
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a UTF-8 file that is either whole or not there."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that is either whole or not there; text as UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8", newline="")
+        part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
