@@ -100,7 +100,8 @@ def build_site(warehouse: Path, site: Path) -> None:
             data = site / str(EDITION.month) / region.slug / "data"
             data.mkdir(parents=True, exist_ok=True)
             for figure in figures:
-                (data / f"{figure.id}.csv").write_text(figure.csv, encoding="utf-8")
+                for name, text in figure.files.items():
+                    (data / name).write_text(text, encoding="utf-8")
                 tables[region.slug, figure.id] = pd.read_csv(io.StringIO(figure.csv), dtype={"lan_kod": str})
             file = site / str(EDITION.month) / page.address
             file.write_text(render_page(notebook, page, EDITION, assets), encoding="utf-8")

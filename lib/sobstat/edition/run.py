@@ -31,7 +31,7 @@ from sobstat.pseudonyms import KEY_VARIABLE
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
 INJECTED = "injected-parameters"
 LONGEST_MESSAGE = 300
-TABLE_OUTPUT = "application/vnd.sobstat.table+json"
+FILES_OUTPUT = "application/vnd.sobstat.files+json"
 
 
 class LocalKernelManager(AsyncKernelManager):
@@ -110,11 +110,11 @@ def make_page(job: Job) -> float:
     reached: list[str] = []  # the ids of the cells that were started
     try:
         notebook = _execute(job, reached)
-        tables = _tables(job, notebook)
+        files = _files(job, notebook)
         html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
-        for report_id, csv in tables.items():
-            text = not_for_publication(csv) if job.adhoc else csv
-            write_whole(job.file.parent / "data" / f"{report_id}.csv", text)
+        for name, text in files.items():
+            marked = job.adhoc and name.endswith(".csv")
+            write_whole(job.file.parent / "data" / name, not_for_publication(text) if marked else text)
         write_whole(job.file, html)
     except Exception as error:
         in_cell = isinstance(error, PapermillExecutionError | CellTimeoutError | DeadKernelError)
@@ -177,14 +177,14 @@ def _cell_number(notebook: Path, cell_id: str) -> int | None:
     return next((number for number, cell in enumerate(cells, 1) if cell.get("id") == cell_id), None)
 
 
-def _tables(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """The CSV of every report that the page shows, from the outputs of its own cells."""
-    shown: dict[str, str] = {}
+def _files(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """The files of every report that the page shows, by name, from the outputs of its own cells."""
+    shown: dict[str, dict[str, str]] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if table := output.get("data", {}).get(TABLE_OUTPUT):
-                table = json.loads(table) if isinstance(table, str) else table
-                shown[table["id"]] = table["csv"]
+            if figure := output.get("data", {}).get(FILES_OUTPUT):
+                figure = json.loads(figure) if isinstance(figure, str) else figure
+                shown[figure["id"]] = figure["files"]
     expected = {report.id for report in reports().values() if report.notebook == job.page.notebook}
     if missing := expected - shown.keys():
         raise ReportError(
@@ -192,7 +192,7 @@ def _tables(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
         )
     if unexpected := shown.keys() - expected:
         raise ReportError(f"it shows {', '.join(sorted(unexpected))}, which reports.yml gives to another notebook")
-    return shown
+    return {name: text for files in shown.values() for name, text in files.items()}
 
 
 def _reason(error: Exception, job: Job) -> str:

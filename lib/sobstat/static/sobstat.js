@@ -136,12 +136,31 @@
     return { levels: data.nivaer, depth, names, values, parent, parts };
   }
 
+  /* The rows stand in a file beside the page: a script that calls `sobstat.rows`, since browsers let a page that was
+     opened from a file load nothing else. A page that is a single file holds them itself. */
+  const awaited = new Map();
+  window.sobstat = { rows: (name, data) => awaited.get(name)(data) };
+
+  function loadRows(box) {
+    const { name } = box.dataset;
+    const inside = box.querySelector("script.drill-data");
+    if (inside) return Promise.resolve(JSON.parse(inside.textContent));
+    return new Promise((resolve, reject) => {
+      const script = element("script", { src: `data/${name}.js` });
+      script.addEventListener("error", reject);
+      awaited.set(name, resolve);
+      document.head.append(script);
+    });
+  }
+
   function drilldown(box) {
-    const rows = readRows(JSON.parse(box.querySelector(".drill-data").textContent));
     const table = box.querySelector("table");
     const body = table.tBodies[0];
     const headings = [...table.tHead.rows[0].cells];
-    const searched = rows.names.map((name) => name.toLocaleLowerCase("sv"));
+    const tools = box.querySelector(".drill-tools");
+    const [search, levels, status] = tools.querySelectorAll("input, select, [role=status]");
+    let rows;
+    let searched;
     const made = new Map();
     const open = new Set([0]);
     let hits = null; // rows that match the filter, with those above them
@@ -301,30 +320,31 @@
       if (to) to.focus();
     }
 
-    const id = `${box.dataset.name}-`;
-    const search = element("input", { type: "search", id: `${id}sok`, autocomplete: "off", spellcheck: "false" });
-    const levels = element("select", { id: `${id}niva` });
-    rows.levels.slice(1).forEach((name, at) => levels.append(element("option", { value: at + 1 }, name)));
-    const status = element("p", { role: "status" });
-    const more = element("button", { type: "button", class: "more" });
-    const tools = element(
-      "div",
-      { class: "drill-tools" },
-      element("p", {}, element("label", { for: search.id }, "Sök i tabellen"), search),
-      element("p", {}, element("label", { for: levels.id }, "Visa nivåer till och med"), levels),
-      status,
-    );
-    box.prepend(tools);
-    box.querySelector(".table-scroll").after(more);
-    headings.forEach((heading, column) => {
-      const button = element("button", { type: "button", title: "Sortera" }, heading.textContent);
-      button.addEventListener("click", () => sort(column));
-      heading.replaceChildren(button);
-    });
-    search.addEventListener("input", later(150, filter));
+    const more = element("button", { type: "button", class: "more", hidden: "" });
+
+    /* Once, when the reader comes near or uses it; without the file, the first levels stay as they are. */
+    let ready;
+    const whenReady = (action) => () => {
+      ready = ready || loadRows(box).then(start);
+      ready.then(action, (error) => console.error(error));
+    };
+
+    function start(data) {
+      rows = readRows(data);
+      searched = rows.names.map((name) => name.toLocaleLowerCase("sv"));
+      headings.forEach((heading, column) => {
+        const button = element("button", { type: "button", title: "Sortera" }, heading.textContent);
+        button.addEventListener("click", () => sort(column));
+        heading.replaceChildren(button);
+      });
+      box.classList.add("scripted");
+      restart();
+    }
+
+    search.addEventListener("input", later(150, whenReady(filter)));
     levels.addEventListener("change", () => {
       search.value = "";
-      filter();
+      whenReady(filter)();
     });
     more.addEventListener("click", () => {
       limit += STEP;
@@ -335,8 +355,16 @@
       if (button) toggle(+button.dataset.row);
     });
     body.addEventListener("keydown", walk);
-    box.classList.add("scripted");
-    restart();
+    box.querySelector(".table-scroll").after(more);
+    tools.hidden = false;
+    new IntersectionObserver(
+      (seen, observer) => {
+        if (!seen.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        whenReady(() => {})();
+      },
+      { rootMargin: "100%" },
+    ).observe(box);
   }
 
   /* ---------- Pages: contents beside the text where there is room, short tables in print ---------- */
