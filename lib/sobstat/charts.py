@@ -243,7 +243,8 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> 
 def _counties(table: pd.DataFrame, columns: Sequence[str]) -> alt.Chart:
     """The counties of the map, each with the table's columns where the table holds it."""
     names = list(dict.fromkeys(columns))
-    return alt.Chart(_map()).transform_lookup(
+    land = alt.InlineData(values=topology(), format=alt.TopoDataFormat(type="topojson", feature="lan"))
+    return alt.Chart(land).transform_lookup(
         "properties.lan_kod", alt.LookupData(table[["lan_kod", *names]], "lan_kod", names)
     )
 
@@ -257,6 +258,6 @@ def _on_land(counties: alt.Chart, *layers: alt.Chart) -> alt.LayerChart:
 
 
 @cache
-def _map() -> alt.InlineData:
-    topology = json.loads(files("sobstat").joinpath("static", "lan.topojson").read_text("utf-8"))
-    return alt.InlineData(values=topology, format=alt.TopoDataFormat(type="topojson", feature="lan"))
+def topology() -> dict:
+    """The county map."""
+    return json.loads(files("sobstat").joinpath("static", "lan.topojson").read_text("utf-8"))

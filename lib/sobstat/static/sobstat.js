@@ -62,12 +62,13 @@
   }
 
   async function upgrade(chart) {
+    const { embed, formatLocale, timeFormatLocale, config, datasets } = window.sobstatVega;
     const spec = JSON.parse(chart.querySelector(".vega-spec").textContent);
+    spec.datasets = { ...datasets, ...spec.datasets };
     const picture = chart.querySelector("svg");
     const label = picture.getAttribute("aria-label");
     const place = element("div");
     const live = element("div", { class: "live", role: "img", "aria-label": label }, place);
-    const { embed, formatLocale, timeFormatLocale } = window.sobstatVega;
     let width = 0;
     let view;
 
@@ -82,6 +83,7 @@
         ast: true,
         actions: false,
         defaultStyle: false,
+        config,
         formatLocale,
         timeFormatLocale,
         tooltip: { disableDefaultStyle: true },
