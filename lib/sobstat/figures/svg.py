@@ -95,6 +95,7 @@ def draw(spec: dict, name: str, text: str) -> Markup:
     vl-convert numbers its ids on from chart to chart; here they are numbered anew.
     """
     locale = vega_locale()
+    spec = _at_once(spec)
     whole = {**spec, "datasets": {**spec.get("datasets", {}), MAP: topology()}}
     svg = vl_convert.vegalite_to_svg(
         whole, config=theme()["config"], format_locale=locale["number"], time_format_locale=locale["time"]
@@ -108,6 +109,17 @@ def draw(spec: dict, name: str, text: str) -> Markup:
     font = theme()["config"]["font"]
     start = Markup('<svg role="img" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}" font-family="{}">')
     return start.format(text, width, height, width, height, font) + Markup(body)
+
+
+def _at_once(spec: dict) -> dict:
+    """A chart in which a reader can choose months, as one that shows all of them."""
+    if "vconcat" not in spec or "params" not in spec:
+        return spec
+    rest = {key: value for key, value in spec.items() if key not in ("vconcat", "params")}
+    detail = {key: value for key, value in spec["vconcat"][0].items() if key != "width"}
+    layers = [{**layer, "transform": layer["transform"][1:]} for layer in detail["layer"]]  # the first is the choice
+    alone = json.dumps({**detail, **rest, "layer": layers, "autosize": theme()["autosize"]}).replace("concat_0_x", "x")
+    return json.loads(alone)
 
 
 def _lighter(tag: re.Match) -> str:

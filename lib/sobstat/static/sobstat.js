@@ -26,7 +26,11 @@
 
   /* ---------- Charts: the static picture becomes one with tooltips that fits the screen ---------- */
 
+  const AXIS = 64; // pixels to the left of a chart, and for names to the right of lines
+  const NAMES = 100;
   const SEVERAL = ["hconcat", "vconcat", "concat", "facet", "repeat"];
+
+  const CHOOSE = "Dra över den nedre, mindre kurvan för att välja månader. Dubbelklicka på den för att se alla igen.";
 
   function lines(text, length) {
     const made = [""];
@@ -37,6 +41,9 @@
     }
     return made;
   }
+
+  /* Whether months can be chosen in an overview below the chart. */
+  const chooses = (spec) => Boolean(spec.vconcat && spec.params);
 
   /* A chart as wide as its place; on a narrow screen what stood side by side is stacked. */
   function fitted(spec, width) {
@@ -50,6 +57,10 @@
         const along = unit.encoding && unit.encoding.x && unit.encoding.x.axis;
         if (along && along.labelOverlap === false) along.labelOverlap = "greedy";
       }
+    }
+    if (chooses(spec)) {
+      const inner = width - AXIS - (spec.vconcat[0].layer.length > 1 ? NAMES : 0);
+      return { ...spec, vconcat: spec.vconcat.map((part) => ({ ...part, width: inner })) };
     }
     const { hconcat, ...rest } = spec;
     if (hconcat) return narrow.matches ? { ...rest, vconcat: hconcat } : spec;
@@ -94,6 +105,7 @@
     }
 
     chart.append(live);
+    if (chooses(spec)) chart.after(element("p", { class: "note" }, CHOOSE));
     chart.classList.add("measured");
     await drawn();
     addEventListener("resize", later(200, drawn));
