@@ -102,7 +102,8 @@ def build_site(warehouse: Path, site: Path) -> None:
             data = site / str(EDITION.month) / region.slug / "data"
             data.mkdir(parents=True, exist_ok=True)
             for figure in figures:
-                (data / f"{figure.id}.csv").write_text(figure.csv, encoding="utf-8")
+                for name, text in figure.files.items():
+                    (data / name).write_text(text, encoding="utf-8")
                 (data / f"{figure.id}.json").write_text(as_json(figure.csv), encoding="utf-8")
                 tables[region.slug, figure.id] = pd.read_csv(io.StringIO(figure.csv), dtype={"lan_kod": str})
             workbook = make_workbook(page, EDITION, {figure.id: figure.csv for figure in figures})

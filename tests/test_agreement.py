@@ -14,6 +14,7 @@ from sobstat.outsider.agreement import disagreements
 PARAMETERS = {"from": "2024-11", "to": "2025-10", "min_antal": 10}
 KON_OCH_ALDER = "vardtagare-per-kon-och-alder"
 UNITS = "per-region-vardgivare-moment-orsak"
+ROWS = f"riket/data/{UNITS}.js"
 
 
 @pytest.fixture
@@ -30,6 +31,15 @@ def change(edition: Path, name: str, old: str, new: str, after: str = "") -> Non
     changed, times = re.subn(old, new, text, count=1, flags=re.DOTALL)
     assert times == 1
     path.write_text(start + mark + changed, "utf-8")
+
+
+def change_rows(edition: Path, edit: Callable[[dict], None]) -> None:
+    """Edit the data that a drill-down's script hands over."""
+    path = edition / ROWS
+    call, brace, data = path.read_text("utf-8").removesuffix(");\n").partition("{")
+    data = json.loads(brace + data)
+    edit(data)
+    path.write_text(f"{call}{json.dumps(data)});\n", "utf-8")
 
 
 def change_json(edition: Path, name: str, report: str, kind: str, edit: Callable[[dict], None]) -> None:
@@ -79,19 +89,34 @@ TAMPERINGS = {
         "per-veckodag: the rows of its table are not those of its file",
     ),
     "a hidden count in a drill-down's data": (
-        "riket/oversikt.html",
-        lambda e: change_json(e, "riket/oversikt.html", UNITS, "drill-data", tell_hidden),
-        f"{UNITS}: its drill-down says otherwise than its file about invanare (",
+        None,
+        lambda e: change_rows(e, tell_hidden),
+        f"{ROWS}: it says otherwise than its table about invanare (",
     ),
     "a drill-down with a row too many": (
-        "riket/oversikt.html",
-        lambda e: change_json(e, "riket/oversikt.html", UNITS, "drill-data", lambda d: d.update(djup=d["djup"] + "1")),
-        f"{UNITS}: the rows of its drill-down are not those of its file",
+        None,
+        lambda e: change_rows(e, lambda data: data.update(djup=data["djup"] + "1")),
+        f"{ROWS}: its rows are not those of its table",
     ),
     "a drill-down with another name": (
-        "riket/oversikt.html",
-        lambda e: change_json(e, "riket/oversikt.html", UNITS, "drill-data", lambda d: d["namn"][1].reverse()),
-        f"{UNITS}: row 2 of its drill-down is not that of its file",
+        None,
+        lambda e: change_rows(e, lambda data: data["namn"][1].reverse()),
+        f"{ROWS}: row 2 is not that of its table",
+    ),
+    "a drill-down that does more than hand over its rows": (
+        None,
+        lambda e: change(e, ROWS, "^", "alert(1);"),
+        f"{ROWS}: it is not one call",
+    ),
+    "a drill-down that computes": (
+        None,
+        lambda e: change(e, ROWS, r'\{"', '{"x":alert(1),"'),
+        f"{ROWS}: what it hands over is no JSON",
+    ),
+    "a drill-down without rows": (
+        None,
+        lambda e: (e / ROWS).unlink(),
+        f"{ROWS}: it is not one call",
     ),
     "a hidden count in a chart": (
         "riket/invanare.html",

@@ -1,6 +1,7 @@
 """Charts: their theme, colours, axes and map, and that nothing hidden reaches them."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,11 +22,20 @@ from sobstat.report import RegionReport, open_report
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
-def contrast_to_white(colour: str) -> float:
-    """WCAG's contrast ratio of `#rrggbb` against white."""
+TOKENS = files("sobstat").joinpath("static", "style", "tokens.css").read_text("utf-8")
+
+
+def luminance(colour: str) -> float:
+    """WCAG's relative luminance of `#rrggbb`."""
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio."""
+    darker, lighter = sorted([luminance(one), luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def transactions(men: int, women: int = 12) -> dict:
@@ -69,9 +79,14 @@ def test_theme_is_enabled_and_swedish():
     assert locale["time"]["months"][9] == "oktober"
 
 
-def test_colours_belong_to_things_that_exist_and_stand_out():
+def test_colours_belong_to_things_that_exist_and_stand_out_on_light_and_dark():
     assert charts.COLOURS.keys() <= measures().keys() | {"Kvinna", "Man", "Okänt"}
-    assert all(contrast_to_white(colour) >= 4.5 for colour in charts.COLOURS.values())
+    light, dark = (dict(re.findall(r"(--\w+): (#\w{6})", part)) for part in TOKENS.split("@media"))
+    for colour in charts.COLOURS.values():
+        name, without_a_page = re.fullmatch(r"var\((--\w+), (#\w{6})\)", colour).groups()
+        assert without_a_page == light[name]
+        for scheme in (light, dark):  # names of lines have their colour: it has to be as clear as text
+            assert contrast(scheme[name], scheme["--paper"]) >= 4.5, name
 
 
 def test_the_map_holds_the_21_counties_with_a_point_in_each():
@@ -121,17 +136,38 @@ def test_amounts_start_at_zero_and_have_no_fractions(values, domain, ticks):
     assert axis["axis"]["tickCount"] == ticks
 
 
+MONTHS = pd.DataFrame(
+    [
+        {"manad": f"{year}-{month:02d}", "kon": kon, "vardtagare": count}
+        for year in (2023, 2024, 2025)
+        for month in range(1, 11)
+        for kon, count in (("Kvinna", 100), ("Man", 99), ("Okänt", None))
+    ]
+)
+
+
+def months_drawn(table: pd.DataFrame) -> tuple[dict, str]:
+    """Lines over the months of a table: their specification and drawing."""
+    lines = alt.Chart(table).mark_line().encode(charts.month_axis(), alt.Y("vardtagare:Q"))
+    lines = lines.encode(charts.colour("kon", ["Kvinna", "Man", "Okänt"], legend=None))
+    spec = specification(charts.over_time(lines, "kon").properties(description="x"))
+    return spec, draw(spec, "x", "x")
+
+
 def test_names_of_lines_do_not_cover_each_other():
-    table = pd.DataFrame({"manad": ["2025-10"] * 3, "kon": ["Kvinna", "Man", "Okänt"], "vardtagare": [100, 99, None]})
-    lines = (
-        alt.Chart(table)
-        .mark_line()
-        .encode(charts.month_axis(), alt.Y("vardtagare:Q"), charts.colour("kon", table["kon"]))
-    )
-    names = charts.label_lines(lines, "kon", "vardtagare").layer[1].data
-    heights = dict(zip(names["kon"], names["hojd"], strict=True))
-    assert heights["Okänt"] == 0
-    assert heights["Kvinna"] - heights["Man"] >= 7 - 1e-9
+    _, svg = months_drawn(MONTHS.tail(9))
+    place = r'translate\([\d.]+,([\d.]+)\)"[^>]*>(Kvinna|Man|Okänt)<'
+    heights = {name: float(height) for height, name in re.findall(place, svg)}
+    assert heights["Man"] - heights["Kvinna"] > charts.FONT_SIZE
+    assert heights["Okänt"] - heights["Man"] > 200
+
+
+def test_a_long_series_has_an_overview_which_its_drawing_leaves_out():
+    spec, svg = months_drawn(MONTHS)
+    assert [len(spec["vconcat"]), len(spec["params"])] == [2, 1]
+    assert svg.count("2024</text>") == 1
+    assert "2023-01" in json.dumps(spec["datasets"])
+    assert "vconcat" not in months_drawn(MONTHS.tail(60))[0]
 
 
 def test_tooltips_have_swedish_titles():

@@ -219,16 +219,17 @@ def test_drilldown_data():
 
 
 def test_national_drilldown_is_compact(report):
-    html = report.figure("per-region-vardgivare-moment-orsak").html
+    figure = report.figure("per-region-vardgivare-moment-orsak")
     rows = len(report.table("per-region-vardgivare-moment-orsak"))
-    assert len(html.encode()) < 12 * rows + 30_000  # 26 000 rows: below 350 kB
+    assert len(figure.rows.encode()) < 12 * rows + 30_000  # 26 000 rows: below 350 kB
+    assert len(figure.html.encode()) < 30_000
 
 
 def test_figure(report):
     figure = report.figure("per-veckodag", chart(report, "per-veckodag"))
-    assert figure._repr_mimebundle_()["application/vnd.sobstat.table+json"] == {
+    assert figure._repr_mimebundle_()["application/vnd.sobstat.files+json"] == {
         "id": "per-veckodag",
-        "csv": to_csv(report.table("per-veckodag")),
+        "files": {"per-veckodag.csv": to_csv(report.table("per-veckodag"))},
     }
     assert figure.html == report.figure("per-veckodag", chart(report, "per-veckodag")).html
     elements = Elements(figure.html)

@@ -21,18 +21,20 @@ from sobstat.declarations import dimensions, measures
 from sobstat.disclosure.rule import HIDDEN
 from sobstat.swedish import vega_locale, whole
 
-# The same thing has the same colour on every chart; each stands out from white by at least 4.5:1.
+# The same thing has the same colour on every chart: the page's own, which suits light and dark (style/tokens.css), or
+# else, in JupyterLab, that of a light page.
 COLOURS = {
-    "startade": "#1f5f8b",
-    "avslutade": "#bd5418",
-    "pagaende": "#5b4a8a",
-    "behandlare": "#2e7d5b",
-    "invanare": "#8a3b6b",
-    "vardtagare": "#8a3b6b",
-    "Kvinna": "#7a3e9d",
-    "Man": "#1b7f79",
-    "Okänt": "#6b6b6b",
+    "startade": "var(--startade, #1f5f8b)",
+    "avslutade": "var(--avslutade, #bd5418)",
+    "pagaende": "var(--pagaende, #5b4a8a)",
+    "behandlare": "var(--behandlare, #2e7d5b)",
+    "invanare": "var(--vardtagare, #8a3b6b)",
+    "vardtagare": "var(--vardtagare, #8a3b6b)",
+    "Kvinna": "var(--kvinna, #7a3e9d)",
+    "Man": "var(--man, #1b7f79)",
+    "Okänt": "var(--okant, #6b6b6b)",
 }
+BORDER = "var(--paper, #ffffff)"
 # Translucent greys, calm on a light page and on a dark one.
 LAND, RULES = "#8883", "#8886"
 
@@ -41,18 +43,23 @@ FONT_SIZE = 15
 TICKS = 6
 # Lines of text that are nearer than this share of the axis would cover each other.
 LABEL_GAP = 0.07
+# So many months are told apart by the eye; of more, a reader can choose some.
+FEW_MONTHS = 24
 
 # A chart narrower than this has no room for every label.
 NARROW = 480
-# Months below their axis, every second where it is narrow; the year below each January and the first. More than two
-# years: years alone.
-_MONTH_LABELS = f"""
-length(domain('x')) > 24
-    ? (utcmonth(datum.value) == 0 ? utcFormat(datum.value, '%Y') : '')
-    : width < {NARROW} && length(domain('x')) > 6 && utcmonth(datum.value) % 2 && datum.value != domain('x')[0] ? ''
-    : [utcFormat(datum.value, '%b'),
-       utcmonth(datum.value) == 0 || datum.value == domain('x')[0] ? utcFormat(datum.value, '%Y') : '']
-"""
+_YEAR = "utcFormat(datum.value, '%Y')"
+_YEARS = f"utcmonth(datum.value) == 0 ? {_YEAR} : ''"
+
+
+def _months(scale: str) -> str:
+    """Months below their axis, every second where it is narrow; the year below each January and the first. More than
+    two years: years alone. `scale` is Vega's name of the axis' scale.
+    """
+    first, count = f"datum.value == domain('{scale}')[0]", f"length(domain('{scale}'))"
+    left_out = f"width < {NARROW} && {count} > 6 && utcmonth(datum.value) % 2 && !({first})"
+    month = f"[utcFormat(datum.value, '%b'), utcmonth(datum.value) == 0 || {first} ? {_YEAR} : '']"
+    return f"{count} > {FEW_MONTHS} ? ({_YEARS}) : {left_out} ? '' : {month}"
 
 
 @alt.theme.register("sobstat", enable=True)
@@ -165,9 +172,10 @@ def amounts(channel: type, table: pd.DataFrame, column: str):
     return channel(f"{column}:Q", scale=scale, axis=alt.Axis(tickCount=ticks))
 
 
-def month_axis() -> alt.X:
+def month_axis(labels: str | None = None) -> alt.X:
     """The months of the period from left to right."""
-    return alt.X("utcyearmonth(manad):O", axis=alt.Axis(labelExpr=_MONTH_LABELS, labelAngle=0, labelOverlap=False))
+    axis = alt.Axis(labelExpr=labels or _months("x"), labelAngle=0, labelOverlap=False)
+    return alt.X("utcyearmonth(manad):O", axis=axis)
 
 
 def weekday_axis() -> alt.X:
@@ -176,18 +184,39 @@ def weekday_axis() -> alt.X:
     return alt.X("veckodag:N", sort=None, axis=alt.Axis(labelExpr=labels))
 
 
-def label_lines(lines: alt.Chart, group: str, measure: str) -> alt.LayerChart:
-    """Lines with the name of each to the right of its latest value, moved apart where names would cover each other."""
-    latest = lines.data.groupby(group, sort=False, observed=True)[measure].last().fillna(0).sort_values()
-    heights, gap = [], LABEL_GAP * float(lines.data[measure].fillna(0).max() or 1)
-    for value in latest.astype(float):
-        heights.append(max(value, heights[-1] + gap) if heights else value)
-    names = (
-        alt.Chart(pd.DataFrame({group: latest.index.astype(str), "hojd": heights, "manad": lines.data["manad"].max()}))
-        .mark_text(align="left", dx=10, fontWeight="bold")
-        .encode(lines.encoding.x, alt.Y("hojd:Q"), alt.Text(f"{group}:N"), lines.encoding.color)
+def over_time(lines: alt.Chart, group: str | None = None, marks: alt.Chart | None = None) -> alt.TopLevelMixin:
+    """Lines over months, with `marks` above them and, where there is a `group`, its name at the end of each.
+
+    More than two years get a small overview below, in which a reader can choose months.
+    """
+    chosen = alt.selection_interval(name="manader", encodings=["x"], mark=alt.BrushConfig(fill="currentColor"))
+    long = lines.data["manad"].nunique() > FEW_MONTHS
+    layers = [layer for layer in (lines.mark_line(point=not long), marks) if layer is not None]
+    if long:
+        layers = [layer.transform_filter(chosen).encode(month_axis(_months("concat_0_x"))) for layer in layers]
+    layers += [_names(layers[0], group)] if group else []
+    if not long:
+        return alt.layer(*layers).properties(padding=_room_to_the_right(100 if group else 5))
+    overview = lines.mark_line(strokeWidth=1.5)
+    overview = overview.encode(month_axis(_YEARS), alt.Y(lines.encoding.y.shorthand, axis=None))
+    overview = overview.properties(width=WIDTH, height=48).add_params(chosen)
+    return alt.vconcat(alt.layer(*layers).properties(width=WIDTH), overview, autosize="pad")
+
+
+def _names(lines: alt.Chart, group: str) -> alt.Chart:
+    """The name of each line to the right of its latest value, moved up where it would cover the one below."""
+    measure = lines.encoding.y.shorthand.removesuffix(":Q")
+    gap = LABEL_GAP * float(lines.data[measure].fillna(0).max() or 1)
+    latest = lines.transform_joinaggregate(sista="max(manad)", groupby=[group])
+    latest = latest.transform_filter("+datum.manad == +datum.sista").transform_window(
+        plats="row_number()", sort=[alt.SortField(measure)]
     )
-    return (lines + names).properties(padding=_room_to_the_right(100))
+    latest = latest.transform_calculate(hojd=f"datum.{measure} - {gap} * datum.plats").transform_window(
+        hogst="max(hojd)", sort=[alt.SortField("plats")], frame=[None, 0]
+    )
+    latest = latest.transform_calculate(hojd=f"datum.hogst + {gap} * datum.plats")
+    named = latest.mark_text(align="left", dx=10, fontWeight="bold")
+    return named.encode(lines.encoding.x, alt.Y("hojd:Q"), alt.Text(f"{group}:N"), lines.encoding.color)
 
 
 def label_bars(bars: alt.Chart, column: str) -> alt.LayerChart:
@@ -218,45 +247,54 @@ def county_circles(table: pd.DataFrame, measure: str, columns: Sequence[str]) ->
     counties = _counties(table, [measure, *columns])
     inside = counties.transform_filter("isValid(datum.lan)").encode(tooltip=tooltips(*columns))
     if len(table) == 1:  # a circle has nothing to be compared with
-        return _on_land(counties, inside.mark_geoshape(fill=COLOURS[measure], stroke="white"))
+        return _on_land(counties, inside.mark_geoshape(fill=COLOURS[measure], stroke=BORDER))
+    largest = int(table[measure].max())
+    top = largest // 10 ** (len(str(largest)) - 1) * 10 ** (len(str(largest)) - 1)  # 9 901 is told by 9 000 and 900
     circles = inside.mark_circle(color=COLOURS[measure], opacity=0.85).encode(
         longitude="properties.lon:Q",
         latitude="properties.lat:Q",
-        size=alt.Size(f"{measure}:Q", legend=None, scale=alt.Scale(range=[0, 1600])),
+        size=alt.Size(
+            f"{measure}:Q",
+            title=measures()[measure].title,
+            scale=alt.Scale(range=[0, 1600]),
+            legend=alt.Legend(symbolType="circle", symbolFillColor=COLOURS[measure], values=[top // 10, top]),
+        ),
     )
-    return _on_land(counties, inside.mark_geoshape(fill=LAND, stroke="white"), circles)
+    return _on_land(counties, inside.mark_geoshape(fill=LAND, stroke=BORDER), circles)
 
 
 def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> alt.LayerChart:
     """A map of rates: each county of the table shaded by `measure`; one without a value stays grey."""
     counties = _counties(table, [measure, *columns])
     hidden = counties.transform_filter(f"isValid(datum.lan) && !isValid(datum.{measure})")
-    hidden = hidden.mark_geoshape(fill=LAND, stroke="white").encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
+    hidden = hidden.mark_geoshape(fill=LAND, stroke=BORDER).encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
     if table[measure].isna().all():
         return _on_land(counties, hidden)
     title = next(m.title for m in measures().values() if m.column_name == measure)
-    shade = alt.Color(f"{measure}:Q", title=title, scale=alt.Scale(range=["#f3e3ec", COLOURS["vardtagare"]], zero=True))
-    shown = counties.transform_filter(f"isValid(datum.{measure})").mark_geoshape(stroke="white")
+    shade = alt.Opacity(f"{measure}:Q", title=title, scale=alt.Scale(range=[0.1, 1], zero=True))
+    shown = counties.transform_filter(f"isValid(datum.{measure})")
+    shown = shown.mark_geoshape(fill=COLOURS["vardtagare"], stroke=BORDER)
     return _on_land(counties, hidden, shown.encode(shade, tooltip=tooltips(*columns)))
 
 
 def _counties(table: pd.DataFrame, columns: Sequence[str]) -> alt.Chart:
     """The counties of the map, each with the table's columns where the table holds it."""
     names = list(dict.fromkeys(columns))
-    return alt.Chart(_map()).transform_lookup(
+    land = alt.InlineData(values=topology(), format=alt.TopoDataFormat(type="topojson", feature="lan"))
+    return alt.Chart(land).transform_lookup(
         "properties.lan_kod", alt.LookupData(table[["lan_kod", *names]], "lan_kod", names)
     )
 
 
 def _on_land(counties: alt.Chart, *layers: alt.Chart) -> alt.LayerChart:
     """Layers above the counties that the table does not hold; every county is drawn once."""
-    outside = counties.transform_filter("!isValid(datum.lan)").mark_geoshape(fill=LAND, stroke="white")
+    outside = counties.transform_filter("!isValid(datum.lan)").mark_geoshape(fill=LAND, stroke=BORDER)
     # Transverse Mercator about Sweden's middle meridian, as on Swedish maps.
     layered = alt.layer(outside, *layers).project("transverseMercator", rotate=[-16, 0, 0])
     return layered.properties(width=240, height=500)
 
 
 @cache
-def _map() -> alt.InlineData:
-    topology = json.loads(files("sobstat").joinpath("static", "lan.topojson").read_text("utf-8"))
-    return alt.InlineData(values=topology, format=alt.TopoDataFormat(type="topojson", feature="lan"))
+def topology() -> dict:
+    """The county map."""
+    return json.loads(files("sobstat").joinpath("static", "lan.topojson").read_text("utf-8"))

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import vl_convert
 
+from sobstat.charts import theme, topology
+from sobstat.figures.svg import MAP
 from sobstat.swedish import vega_locale
 
 STYLE, SCRIPT, VEGA = "sobstat.css", "sobstat.js", "vega.js"
@@ -22,10 +24,15 @@ STYLES = ("tokens", "page", "figures", "tables", "drilldown", "front", "small", 
 
 @cache
 def vega_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one classic script, which only says `sobstatVega = {embed, …}`."""
+    """Vega, Vega-Lite and Vega-Embed as one classic script, which only says `sobstatVega = {embed, …}`.
+
+    With them stands what all charts share: how they look, Swedish numbers and months, and the county map.
+    """
     locale = vega_locale()
-    locales = json.dumps({"formatLocale": locale["number"], "timeFormatLocale": locale["time"]}, ensure_ascii=False)
-    bundle = vl_convert.javascript_bundle(f"window.sobstatVega = {{embed: vegaEmbed, ...{locales}}};")
+    shared = {"formatLocale": locale["number"], "timeFormatLocale": locale["time"]}
+    shared |= {"config": theme()["config"], "datasets": {MAP: topology()}}
+    told = json.dumps(shared, ensure_ascii=False, separators=(",", ":"))
+    bundle = vl_convert.javascript_bundle(f"window.sobstatVega = {{embed: vegaEmbed, ...{told}}};")
     return f"(() => {{\n{bundle}\n}})();\n"
 
 

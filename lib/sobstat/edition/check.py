@@ -31,6 +31,8 @@ _LOADING = (
     ("embed", "src"), ("source", "src"), ("source", "srcset"), ("video", "src"), ("audio", "src"),
 )  # fmt: skip
 
+MAX_ASSETS_KB = 1200  # what all pages share, style and scripts together
+
 
 @dataclass
 class Result:
@@ -40,7 +42,7 @@ class Result:
     facts: dict[str, int] = field(default_factory=dict)
 
 
-def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 1000) -> dict[str, dict[str, int]]:
+def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 300) -> dict[str, dict[str, int]]:
     """Let a built edition pass every gate; returns each gate's facts.
 
     Raises ReportError that lists every fault of all gates. A gate must not repeat a figure in its faults: they are
@@ -62,8 +64,10 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
 
 def _complete(build: Path, edition: Edition) -> Result:
     """Every page of every region, every table, and every figure on its page."""
-    tables = [f"{page.folder}/data/{report.id}" for page in edition.pages for report in _reports(page)]
+    shown = [(page, report) for page in edition.pages for report in _reports(page)]
+    tables = [f"{page.folder}/data/{report.id}" for page, report in shown]
     files = [f"{table}.{form}" for table in tables for form in ("csv", "json")]
+    files += [f"{page.folder}/data/{report.id}.js" for page, report in shown if report.drilldown]
     files += [f"{page.folder}/data/{page.notebook}.xlsx" for page in edition.pages if _reports(page)]
     files += [CHANGES, PACKAGE, CATALOGUE, ABOUT, archive_name(edition), *schemas_of(edition)]
     expected = ["index.html", *[page.address for page in edition.pages], *files]
@@ -121,11 +125,15 @@ def _pages(build: Path, site: Path, max_page_kb: int) -> Result:
     for name, link in links:
         if fault := _dead(name, link, anchors, build, site):
             result.faults.append(f"{name}: {fault}")
+    assets = {site / "assets" / Path(link).name for _, link in links if "assets" in Path(link).parts}
+    shared = sum(path.stat().st_size for path in assets if path.is_file()) // 1000
+    if shared > MAX_ASSETS_KB:
+        result.faults.append(f"assets: weigh {shared} kB together; {MAX_ASSETS_KB} are allowed")
     own_paths = _own_paths(build, site)
     for path in sorted(build.rglob("*")):
-        if path.suffix in (".html", ".csv", ".json") and own_paths.search(path.read_text("utf-8")):
+        if path.suffix in (".html", ".csv", ".json", ".js") and own_paths.search(path.read_text("utf-8")):
             result.faults.append(f"{path.relative_to(build)}: holds a path of this machine")
-    result.facts = {"pages": len(anchors), "links": len(links), "kB at most": heaviest}
+    result.facts = {"pages": len(anchors), "links": len(links), "kB at most": heaviest, "kB of assets": shared}
     return result
 
 

@@ -79,7 +79,7 @@ class EditionParams(BaseModel):
     publication_day: int = Field(default=5, ge=1, le=28)
     first_month: str | None = None
     cell_timeout: int = Field(default=600, ge=1)
-    max_page_kb: int = Field(default=1000, ge=1)
+    max_page_kb: int = Field(default=300, ge=1)
 
     _file: Path = PrivateAttr(default=PARAMS)
     _regions = field_validator("regions")(_slugs)

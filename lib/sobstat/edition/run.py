@@ -32,7 +32,7 @@ from sobstat.pseudonyms import KEY_VARIABLE
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
 INJECTED = "injected-parameters"
 LONGEST_MESSAGE = 300
-TABLE_OUTPUT = "application/vnd.sobstat.table+json"
+FILES_OUTPUT = "application/vnd.sobstat.files+json"
 
 
 class LocalKernelManager(AsyncKernelManager):
@@ -111,17 +111,10 @@ def make_page(job: Job) -> float:
     reached: list[str] = []  # the ids of the cells that were started
     try:
         notebook = _execute(job, reached)
-        tables = _tables(job, notebook)
+        files = _files(job, notebook)
         html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
-        if job.adhoc:
-            tables = {report_id: not_for_publication(csv) for report_id, csv in tables.items()}
-        data = job.file.parent / "data"
-        for report_id, csv in tables.items():
-            write_whole(data / f"{report_id}.csv", csv)
-            write_whole(data / f"{report_id}.json", as_json(csv))
-        if tables:
-            workbook = make_workbook(job.page, job.edition, tables, job.adhoc)
-            write_whole(data / f"{job.page.notebook}.xlsx", workbook)
+        for name, content in _with_other_forms(files, job).items():
+            write_whole(job.file.parent / "data" / name, content)
         write_whole(job.file, html)
     except Exception as error:
         in_cell = isinstance(error, PapermillExecutionError | CellTimeoutError | DeadKernelError)
@@ -184,14 +177,14 @@ def _cell_number(notebook: Path, cell_id: str) -> int | None:
     return next((number for number, cell in enumerate(cells, 1) if cell.get("id") == cell_id), None)
 
 
-def _tables(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """The CSV of every report that the page shows, from the outputs of its own cells."""
-    shown: dict[str, str] = {}
+def _files(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """The files of every report that the page shows, by name, from the outputs of its own cells."""
+    shown: dict[str, dict[str, str]] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if table := output.get("data", {}).get(TABLE_OUTPUT):
-                table = json.loads(table) if isinstance(table, str) else table
-                shown[table["id"]] = table["csv"]
+            if figure := output.get("data", {}).get(FILES_OUTPUT):
+                figure = json.loads(figure) if isinstance(figure, str) else figure
+                shown[figure["id"]] = figure["files"]
     expected = {report.id for report in reports().values() if report.notebook == job.page.notebook}
     if missing := expected - shown.keys():
         raise ReportError(
@@ -199,7 +192,19 @@ def _tables(job: Job, notebook: nbformat.NotebookNode) -> dict[str, str]:
         )
     if unexpected := shown.keys() - expected:
         raise ReportError(f"it shows {', '.join(sorted(unexpected))}, which reports.yml gives to another notebook")
-    return shown
+    return {name: text for files in shown.values() for name, text in files.items()}
+
+
+def _with_other_forms(files: dict[str, str], job: Job) -> dict[str, str | bytes]:
+    """The files, with each table as JSON and all in one spreadsheet; marked if they are not for publication."""
+    tables = {name.removesuffix(".csv"): text for name, text in files.items() if name.endswith(".csv")}
+    if job.adhoc:
+        tables = {name: not_for_publication(csv) for name, csv in tables.items()}
+    forms: dict[str, str | bytes] = {**files, **{f"{name}.csv": csv for name, csv in tables.items()}}
+    forms |= {f"{name}.json": as_json(csv) for name, csv in tables.items()}
+    if tables:
+        forms[f"{job.page.notebook}.xlsx"] = make_workbook(job.page, job.edition, tables, job.adhoc)
+    return forms
 
 
 def _reason(error: Exception, job: Job) -> str:

@@ -1,5 +1,8 @@
 """A drill-down for a page: its first levels as rows, and all of it as compact data that the page's script unfolds.
 
+The data stand in a file beside the page, and weigh nothing until they are needed. It is a script that makes one call,
+since browsers let a page that was opened from a file load scripts, but no data.
+
 The data are columns, in the table's order, a group before its parts. Per row: its level, one digit; the number of
 its name in the level's list, in base 36 with as many digits as the level needs; each measure, a digit or a number in
 parentheses, `x` where it is hidden. 26 000 rows of five measures weigh about 250 kB.
@@ -14,6 +17,7 @@ from sobstat.declarations import Dimension, Measure, Report
 from sobstat.errors import SobstatError
 from sobstat.figures.cells import Cell, cells_of, dimensions_of, measures_of
 from sobstat.names import isolated
+from sobstat.templating import script_json
 
 TOTAL = "Totalt"
 
@@ -56,6 +60,11 @@ def all_rows(table: pd.DataFrame, report: Report) -> dict:
         "etikett": "".join(codes[depth][name] for depth, name in zip(depths, names, strict=True)),
         "varden": [_values(table, measure) for measure in shown],
     }
+
+
+def as_script(report_id: str, data: dict) -> str:
+    """The text of the file that hands `data` to the page's script, and does nothing else."""
+    return f"sobstat.rows({script_json(report_id)}, {script_json(data)});\n"
 
 
 def _labels(table: pd.DataFrame, by: list[Dimension]) -> pd.Series:

@@ -1,16 +1,17 @@
-"""A figure of a page: what it shows, its main finding, chart, table, definitions and file.
+"""A figure of a page: what it shows, its main finding, chart, table, definitions and files.
 
 Its HTML is a whole `<section>` that needs nothing else; the page's style and script make it better. Beside the HTML
-stands the table as CSV, so that page and file come from one execution.
+stands the table as CSV, so that page and file come from one execution, and the rows of a drill-down, which the page's
+script asks for when they are needed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sobstat.declarations import Measure, Report, dimensions, measures, reports
-from sobstat.figures.cells import hidden_rows, make_view, measures_of
-from sobstat.figures.drilldown import all_rows, first_rows
+from sobstat.declarations import Measure, Report, measures, reports
+from sobstat.figures.cells import dimensions_of, hidden_rows, make_view, measures_of
+from sobstat.figures.drilldown import all_rows, as_script, first_rows
 from sobstat.figures.finding import main_finding
 from sobstat.figures.svg import description, draw, specification
 from sobstat.files import to_csv
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from sobstat.report import RegionReport
 
-TABLE_MIME = "application/vnd.sobstat.table+json"
+FILES_MIME = "application/vnd.sobstat.files+json"
 # A table of so many rows stands open; of so many it is printed with its page.
 OPEN_ROWS = 12
 PRINTED_ROWS = 48
@@ -32,13 +33,19 @@ PRINTED_ROWS = 48
 class Figure:
     """A report's table with its chart; JupyterLab and the published page show it."""
 
-    def __init__(self, report_id: str, html: str, csv: str):
+    def __init__(self, report_id: str, html: str, csv: str, rows: str | None = None):
         self.id = report_id
         self.html = html
         self.csv = csv
+        self.rows = rows
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The text of each file that belongs beside the page, by its name in `data/`."""
+        return {f"{self.id}.csv": self.csv} | ({f"{self.id}.js": self.rows} if self.rows else {})
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return {"text/html": self.html, TABLE_MIME: {"id": self.id, "csv": self.csv}}
+        return {"text/html": self.html, FILES_MIME: {"id": self.id, "files": self.files}}
 
 
 def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin | None = None) -> Figure:
@@ -52,9 +59,10 @@ def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin |
     if chart is not None:
         spec = specification(chart)
         drawing = {"spec": spec, "svg": draw(spec, report_id, description(spec, report_id))}
-    tree = view = None
+    tree = view = rows = None
     if declared.drilldown:
-        tree = {"rows": first_rows(table, declared), "data": all_rows(table, declared)}
+        tree = {"rows": first_rows(table, declared), "levels": [by.title for by in dimensions_of(declared)]}
+        rows = as_script(report_id, all_rows(table, declared))
     else:
         view = make_view(table, declared)
     hidden = [measure for measure in measures_of(declared) if measure.counted and hidden_rows(table, measure).any()]
@@ -73,9 +81,8 @@ def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin |
         printed_rows=PRINTED_ROWS,
         measures=_with_parts(declared),
         columns=[measure.title for measure in measures_of(declared)],
-        first_dimension=dimensions()[declared.by[0]].title,
     )
-    return Figure(report_id, html, to_csv(table))
+    return Figure(report_id, html, to_csv(table), rows)
 
 
 def _with_parts(declared: Report) -> list[Measure]:

@@ -36,6 +36,10 @@ def disagreements(edition: Path, parameters: Mapping) -> list[str]:
         page = BeautifulSoup(path.read_text("utf-8"), "html.parser")
         name = path.relative_to(edition)
         faults += [f"{name}: {fault}" for fault in _page_faults(page, here, thresholds(parameters))]
+    for table in tables:
+        if "niva" in table.columns:
+            rows = edition / table.folder / "data" / f"{table.report}.js"
+            faults += [f"{rows.relative_to(edition)}: {fault}" for fault in _drilldown_faults(rows, table)]
     return faults
 
 
@@ -65,17 +69,14 @@ def _page_faults(page: BeautifulSoup, tables: dict[str, Table], threshold: Mappi
     figures = {section["id"]: section for section in page.select("section.figure[id]")}
     yield from (f"{name} has no file" for name in figures.keys() - tables.keys())
     for name in figures.keys() & tables.keys():
-        section, table = figures[name], tables[name]
-        drill = section.select_one("script.drill-data")
-        faults = [] if drill is None else _drilldown_faults(json.loads(drill.string), table)
-        yield from (f"{name}: {fault}" for fault in [*_table_faults(section, table), *faults])
+        yield from (f"{name}: {fault}" for fault in _table_faults(figures[name], tables[name]))
     known = _Figures(tables.values(), threshold)
     for script in page.find_all("script", type="application/json"):
         section = script.find_parent("section")
         name = section["id"] if section and section.has_attr("id") else "the page"
         if "vega-spec" in script.get("class", ()):
             yield from (f"{name}: {fault}" for fault in dict.fromkeys(known.chart_faults(json.loads(script.string))))
-        elif name not in tables or "drill-data" not in script.get("class", ()):
+        else:
             yield f"{name} holds data that nobody knows how to read"
 
 
@@ -178,24 +179,32 @@ def _half(number: str) -> float:
     return 0.5 * 10 ** -len(number.partition(".")[2])
 
 
-def _drilldown_faults(data: dict, table: Table) -> list[str]:
-    """The rows that the page's script unfolds, against the file's."""
+def _drilldown_faults(path: Path, table: Table) -> list[str]:
+    """The rows that the page's script asks for and unfolds, against the table's."""
+    text = path.read_text("utf-8") if path.is_file() else ""
+    call = re.fullmatch(r'sobstat\.rows\("([\w-]+)", (\{.*\})\);\n', text)
+    if not call or call[1] != table.report:
+        return ["it is not one call that hands over the rows of its table"]
+    try:
+        data = json.loads(call[2])
+    except ValueError:
+        return ["what it hands over is no JSON"]
     levels = ["totalt", *table.dimensions]
     values = [re.findall(r"\d|x|\(\d+\)", column) for column in data["varden"]]
     if len(data["djup"]) != len(table.rows) or any(len(column) != len(table.rows) for column in values):
-        return ["the rows of its drill-down are not those of its file"]
+        return ["its rows are not those of its table"]
     faults, at = [], 0
     for number, row in enumerate(table.rows):
         depth = int(data["djup"][number])
         code = data["etikett"][at : (at := at + data["bredd"][depth])]
         name = data["namn"][depth][int(code, 36)]
         if levels[depth] != row.shown["niva"] or name not in _drilldown_names(row, levels[depth]):
-            return [*faults, f"row {number + 1} of its drill-down is not that of its file"]
+            return [*faults, f"row {number + 1} is not that of its table"]
         for measure, column in zip(table.measures, values, strict=True):
             shown = "x" if row.hidden(measure.column_name) else row.shown[measure.column_name]
             if column[number].strip("()") != shown:
                 what = describe((measure.column_name, row.group))
-                faults.append(f"its drill-down says otherwise than its file about {what}")
+                faults.append(f"it says otherwise than its table about {what}")
     return faults
 
 

@@ -26,7 +26,11 @@
 
   /* ---------- Charts: the static picture becomes one with tooltips that fits the screen ---------- */
 
+  const AXIS = 64; // pixels to the left of a chart, and for names to the right of lines
+  const NAMES = 100;
   const SEVERAL = ["hconcat", "vconcat", "concat", "facet", "repeat"];
+
+  const CHOOSE = "Dra över den nedre, mindre kurvan för att välja månader. Dubbelklicka på den för att se alla igen.";
 
   function lines(text, length) {
     const made = [""];
@@ -37,6 +41,9 @@
     }
     return made;
   }
+
+  /* Whether months can be chosen in an overview below the chart. */
+  const chooses = (spec) => Boolean(spec.vconcat && spec.params);
 
   /* A chart as wide as its place; on a narrow screen what stood side by side is stacked. */
   function fitted(spec, width) {
@@ -51,6 +58,10 @@
         if (along && along.labelOverlap === false) along.labelOverlap = "greedy";
       }
     }
+    if (chooses(spec)) {
+      const inner = width - AXIS - (spec.vconcat[0].layer.length > 1 ? NAMES : 0);
+      return { ...spec, vconcat: spec.vconcat.map((part) => ({ ...part, width: inner })) };
+    }
     const { hconcat, ...rest } = spec;
     if (hconcat) return narrow.matches ? { ...rest, vconcat: hconcat } : spec;
     const { column, ...encoding } = spec.encoding || {};
@@ -62,12 +73,13 @@
   }
 
   async function upgrade(chart) {
+    const { embed, formatLocale, timeFormatLocale, config, datasets } = window.sobstatVega;
     const spec = JSON.parse(chart.querySelector(".vega-spec").textContent);
+    spec.datasets = { ...datasets, ...spec.datasets };
     const picture = chart.querySelector("svg");
     const label = picture.getAttribute("aria-label");
     const place = element("div");
     const live = element("div", { class: "live", role: "img", "aria-label": label }, place);
-    const { embed, formatLocale, timeFormatLocale } = window.sobstatVega;
     let width = 0;
     let view;
 
@@ -82,6 +94,7 @@
         ast: true,
         actions: false,
         defaultStyle: false,
+        config,
         formatLocale,
         timeFormatLocale,
         tooltip: { disableDefaultStyle: true },
@@ -92,6 +105,7 @@
     }
 
     chart.append(live);
+    if (chooses(spec)) chart.after(element("p", { class: "note" }, CHOOSE));
     chart.classList.add("measured");
     await drawn();
     addEventListener("resize", later(200, drawn));
@@ -136,12 +150,31 @@
     return { levels: data.nivaer, depth, names, values, parent, parts };
   }
 
+  /* The rows stand in a file beside the page: a script that calls `sobstat.rows`, since browsers let a page that was
+     opened from a file load nothing else. A page that is a single file holds them itself. */
+  const awaited = new Map();
+  window.sobstat = { rows: (name, data) => awaited.get(name)(data) };
+
+  function loadRows(box) {
+    const { name } = box.dataset;
+    const inside = box.querySelector("script.drill-data");
+    if (inside) return Promise.resolve(JSON.parse(inside.textContent));
+    return new Promise((resolve, reject) => {
+      const script = element("script", { src: `data/${name}.js` });
+      script.addEventListener("error", reject);
+      awaited.set(name, resolve);
+      document.head.append(script);
+    });
+  }
+
   function drilldown(box) {
-    const rows = readRows(JSON.parse(box.querySelector(".drill-data").textContent));
     const table = box.querySelector("table");
     const body = table.tBodies[0];
     const headings = [...table.tHead.rows[0].cells];
-    const searched = rows.names.map((name) => name.toLocaleLowerCase("sv"));
+    const tools = box.querySelector(".drill-tools");
+    const [search, levels, status] = tools.querySelectorAll("input, select, [role=status]");
+    let rows;
+    let searched;
     const made = new Map();
     const open = new Set([0]);
     let hits = null; // rows that match the filter, with those above them
@@ -301,30 +334,31 @@
       if (to) to.focus();
     }
 
-    const id = `${box.dataset.name}-`;
-    const search = element("input", { type: "search", id: `${id}sok`, autocomplete: "off", spellcheck: "false" });
-    const levels = element("select", { id: `${id}niva` });
-    rows.levels.slice(1).forEach((name, at) => levels.append(element("option", { value: at + 1 }, name)));
-    const status = element("p", { role: "status" });
-    const more = element("button", { type: "button", class: "more" });
-    const tools = element(
-      "div",
-      { class: "drill-tools" },
-      element("p", {}, element("label", { for: search.id }, "Sök i tabellen"), search),
-      element("p", {}, element("label", { for: levels.id }, "Visa nivåer till och med"), levels),
-      status,
-    );
-    box.prepend(tools);
-    box.querySelector(".table-scroll").after(more);
-    headings.forEach((heading, column) => {
-      const button = element("button", { type: "button", title: "Sortera" }, heading.textContent);
-      button.addEventListener("click", () => sort(column));
-      heading.replaceChildren(button);
-    });
-    search.addEventListener("input", later(150, filter));
+    const more = element("button", { type: "button", class: "more", hidden: "" });
+
+    /* Once, when the reader comes near or uses it; without the file, the first levels stay as they are. */
+    let ready;
+    const whenReady = (action) => () => {
+      ready = ready || loadRows(box).then(start);
+      ready.then(action, (error) => console.error(error));
+    };
+
+    function start(data) {
+      rows = readRows(data);
+      searched = rows.names.map((name) => name.toLocaleLowerCase("sv"));
+      headings.forEach((heading, column) => {
+        const button = element("button", { type: "button", title: "Sortera" }, heading.textContent);
+        button.addEventListener("click", () => sort(column));
+        heading.replaceChildren(button);
+      });
+      box.classList.add("scripted");
+      restart();
+    }
+
+    search.addEventListener("input", later(150, whenReady(filter)));
     levels.addEventListener("change", () => {
       search.value = "";
-      filter();
+      whenReady(filter)();
     });
     more.addEventListener("click", () => {
       limit += STEP;
@@ -335,8 +369,16 @@
       if (button) toggle(+button.dataset.row);
     });
     body.addEventListener("keydown", walk);
-    box.classList.add("scripted");
-    restart();
+    box.querySelector(".table-scroll").after(more);
+    tools.hidden = false;
+    new IntersectionObserver(
+      (seen, observer) => {
+        if (!seen.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        whenReady(() => {})();
+      },
+      { rootMargin: "100%" },
+    ).observe(box);
   }
 
   /* ---------- Pages: contents beside the text where there is room, short tables in print ---------- */
