@@ -234,8 +234,9 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> 
     hidden = hidden.mark_geoshape(fill=LAND, stroke="white").encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
     if table[measure].isna().all():
         return _on_land(counties, hidden)
-    title = next(m.title for m in measures().values() if m.column_name == measure)
-    shade = alt.Color(f"{measure}:Q", title=title, scale=alt.Scale(range=["#f3e3ec", COLOURS["vardtagare"]], zero=True))
+    declared = next(m for m in measures().values() if m.column_name == measure)
+    colours = alt.Scale(range=["#f1ecef", COLOURS[declared.numerator]], zero=True)
+    shade = alt.Color(f"{measure}:Q", title=declared.title, scale=colours)
     shown = counties.transform_filter(f"isValid(datum.{measure})").mark_geoshape(stroke="white")
     return _on_land(counties, hidden, shown.encode(shade, tooltip=tooltips(*columns)))
 

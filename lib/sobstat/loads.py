@@ -8,14 +8,14 @@ import re
 from datetime import date
 
 import pandas as pd
-from babel.dates import format_date, format_datetime
+from babel.dates import format_datetime
 
 from sobstat import declarations
 from sobstat.declarations import measures
 from sobstat.load import MAX_SET_ASIDE
 from sobstat.months import STOCKHOLM
 from sobstat.report import RegionReport
-from sobstat.swedish import enumerate_words, percent, whole
+from sobstat.swedish import day_in_words, enumerate_words, percent, whole
 from sobstat.templating import render
 
 # Above this share of unknown values the figures that rest on them are told to be read with care.
@@ -87,7 +87,7 @@ def _written(value) -> str:
     if isinstance(value, pd.Timestamp):
         return format_datetime(value, "y-MM-dd HH:mm", locale="sv")
     if isinstance(value, date):
-        return format_date(value, "d MMMM y", locale="sv")
+        return day_in_words(value)
     if isinstance(value, float):
         return percent(value)
     return whole(value) if isinstance(value, int) else str(value)

@@ -13,8 +13,9 @@ from bs4 import BeautifulSoup
 
 from sobstat.declarations import reports
 from sobstat.edition.changes import CHANGES
-from sobstat.edition.feed import FEED
+from sobstat.edition.front import FRONT
 from sobstat.edition.manifest import MANIFEST, parameters
+from sobstat.edition.pages import INFORMATION
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError
 from sobstat.outsider.agreement import disagreements
@@ -57,7 +58,8 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
 def _complete(build: Path, edition: Edition) -> Result:
     """Every page of every region, every table, and every figure on its page."""
     tables = [f"{page.folder}/data/{report.id}.csv" for page in edition.pages for report in _reports(page)]
-    expected = ["index.html", CHANGES, *[page.address for page in edition.pages], *tables]
+    information = [page.address for page in INFORMATION]
+    expected = ["index.html", CHANGES, *information, *[page.address for page in edition.pages], *tables]
     result = Result([f"{name} is missing" for name in expected if not (build / name).is_file()])
     for page in edition.pages:
         text = (build / page.address).read_text("utf-8") if (build / page.address).is_file() else ""
@@ -194,4 +196,4 @@ def _leads_somewhere(name: str, target: str, build: Path, site: Path) -> bool:
     if outside.parts[:1] == ("senaste",):
         inside = build.joinpath(*outside.parts[1:])
         return inside.is_file() or (inside / "index.html").is_file()
-    return outside in (Path("."), Path("index.html"), Path(FEED)) or (site / outside).is_file()
+    return str(outside) in (".", *FRONT) or (site / outside).is_file()
