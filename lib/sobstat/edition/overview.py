@@ -25,16 +25,16 @@ Tables = dict[tuple[str, str], pd.DataFrame]
 def render_edition_index(edition: Edition, assets: dict[str, str], tables: Tables) -> str:
     """An edition's index, `<month>/index.html`; `tables` are its CSV files read back, by region and report."""
     values = common(edition, assets, root="../", home="", address="index.html")
-    return _overview(edition, tables, **values, title=edition.month.title.capitalize(), start=False, editions=[])
+    return _overview(edition, tables, **values, title=edition.month.title.capitalize(), editions=[])
 
 
 def render_start(edition: Edition, assets: dict[str, str], tables: Tables, editions: list[Edition]) -> str:
     """The site's start page, `index.html`: the latest edition, and the way to the others."""
     if edition.withdrawn:
         return render_withdrawn(edition, assets, root="")
-    values = common(edition, assets, root="", home=f"{edition.month}/")
+    values = common(edition, assets, root="", home=f"{edition.month}/", start=True)
     others = [other for other in editions if other.month != edition.month][:EDITIONS]
-    return _overview(edition, tables, **values, title=SERVICE, start=True, editions=others)
+    return _overview(edition, tables, **values, title=SERVICE, editions=others)
 
 
 def render_archive(edition: Edition, assets: dict[str, str], editions: list[Edition]) -> str:
@@ -61,10 +61,9 @@ def render_withdrawn(edition: Edition, assets: dict[str, str], *, root: str, add
     """What stands at every address of a withdrawn edition, and on the start page if all editions are withdrawn."""
     return render(
         "withdrawn.html",
-        **common(edition, assets, root=root, home=root.removeprefix("../"), address=address),
+        **common(edition, assets, root=root, home=root.removeprefix("../"), address=address, start=not root),
         title=f"Indragen utgåva, {edition.month.title}",
         summary=f"Utgåvan {edition.month.title} är indragen.",
-        start=not root,
     )
 
 

@@ -91,7 +91,14 @@ def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, r
 
 
 def common(
-    edition: Edition, assets: dict[str, str], *, root: str, home: str, address: str | None = None, adhoc: bool = False
+    edition: Edition,
+    assets: dict[str, str],
+    *,
+    root: str,
+    home: str,
+    address: str | None = None,
+    start: bool = False,
+    adhoc: bool = False,
 ) -> dict:
     """What every page takes: `root` is the way from it to the folder that holds `assets/`, `home` the way to the
     edition's folder, and `address` its path there (None for a page that is no edition's).
@@ -103,6 +110,7 @@ def common(
         "root": root,
         "home": home,
         "address": address,
+        "start": start,
         "loaded": day_in_words(date.fromisoformat(edition.loaded[:10])),
         "information": INFORMATION,
         "about": next((page for page in edition.pages if page.notebook == "laddningar"), None),
