@@ -25,7 +25,7 @@ Tables = dict[tuple[str, str], pd.DataFrame]
 def render_edition_index(edition: Edition, assets: dict[str, str], tables: Tables) -> str:
     """An edition's index, `<month>/index.html`; `tables` are its CSV files read back, by region and report."""
     values = common(edition, assets, root="../", home="", address="index.html")
-    return _overview(edition, tables, **values, title=edition.month.title.capitalize(), editions=[])
+    return _overview(edition, tables, values | {"title": edition.month.title.capitalize(), "editions": []})
 
 
 def render_start(edition: Edition, assets: dict[str, str], tables: Tables, editions: list[Edition]) -> str:
@@ -34,7 +34,7 @@ def render_start(edition: Edition, assets: dict[str, str], tables: Tables, editi
         return render_withdrawn(edition, assets, root="")
     values = common(edition, assets, root="", home=f"{edition.month}/", start=True)
     others = [other for other in editions if other.month != edition.month][:EDITIONS]
-    return _overview(edition, tables, **values, title=SERVICE, editions=others)
+    return _overview(edition, tables, values | {"title": SERVICE, "editions": others})
 
 
 def render_archive(edition: Edition, assets: dict[str, str], editions: list[Edition]) -> str:
@@ -67,7 +67,7 @@ def render_withdrawn(edition: Edition, assets: dict[str, str], *, root: str, add
     )
 
 
-def _overview(edition: Edition, tables: Tables, **values) -> str:
+def _overview(edition: Edition, tables: Tables, values: dict) -> str:
     first, following = edition.regions[0], edition.month + 1
     rates = _rates(edition, tables)
     columns = [*COLUMNS.values(), *([measures()[MAP_MEASURE].title] if rates else [])]
