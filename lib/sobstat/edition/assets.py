@@ -17,7 +17,7 @@ from sobstat.swedish import vega_locale
 
 STYLE, SCRIPT, VEGA = "sobstat.css", "sobstat.js", "vega.js"
 # The style sheet's parts, in their order: a rule of a later one holds where two speak of the same.
-STYLES = ("tokens", "page", "figures", "tables", "drilldown", "front", "small", "print")
+STYLES = ("tokens", "page", "figures", "tables", "drilldown", "front", "status", "small", "print")
 SCRIPTS = ("sobstat", "months")
 
 
