@@ -3,6 +3,7 @@
 What they tell follows from the declarations, the edition and the load that it is made from.
 """
 
+from datetime import date
 from pathlib import Path
 
 from sobstat import loads
@@ -11,7 +12,7 @@ from sobstat.edition.pages import INFORMATION, SERVICE, common
 from sobstat.edition.plan import Edition
 from sobstat.edition.run import write_whole
 from sobstat.report import open_report
-from sobstat.swedish import day_in_words, percent
+from sobstat.swedish import day_in_words, enumerate_words, percent, whole
 from sobstat.templating import render
 
 # What a measure's kind means to a reader.
@@ -77,18 +78,18 @@ def quality(edition: Edition, warehouse: Path) -> dict:
     period = edition.period
     report = open_report(edition.regions[0].slug, str(period.first), str(period.last), warehouse)
     try:
-        load, unknown = loads.history(report).iloc[0], loads.unknown(report)
-        aside = load["Undantagna"] / load["Lästa rader"] if load["Lästa rader"] else 0
+        load, unknown = loads.history(report).iloc[0], loads.unknown(report).dropna()
+        read, aside = int(load["Lästa rader"]), int(load["Undantagna"])
+        shares = [f"{percent(row['Andel'])} om {row['Uppgift'].lower()}" for _, row in unknown.iterrows()]
         return {
             "region": report.region.namn,
+            "unknown": enumerate_words(shares).replace("om", "uppgift om", 1) if shares else "",
+            "read": whole(read),
+            "aside": whole(aside),
+            "aside_share": percent(aside / read if read else 0),
             "last_day": report.last_day and day_in_words(report.last_day),
             "days_after": (load["Tidpunkt"].date() - period.end).days + 1,
-            "set_aside": percent(aside),
-            "unknown": [
-                {"name": row["Uppgift"], "share": percent(row["Andel"])}
-                for _, row in unknown[unknown["Andel"].notna()].iterrows()
-            ],
-            "population_date": report.population_date,
+            "population_date": report.population_date and day_in_words(date.fromisoformat(report.population_date)),
         }
     finally:
         report.close()
