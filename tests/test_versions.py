@@ -198,6 +198,8 @@ def test_a_region_can_be_added_to_a_replaced_edition(two_months, replaced, tmp_p
     publish(warehouse, site, more, month=OKTOBER, regions=only, notebooks=warehouse.parent / "notebooks")
     assert read_edition(site / "2025-10").notices == read_edition(replaced / "2025-10").notices
     assert (site / "2025-10" / "gotland" / "invanare.html").is_file()
+    absent = page(site, "senaste/gotland/invanare.html").find("main")  # November lacks it
+    assert [link["href"] for link in absent.find_all("a")] == ["../../2025-10/gotland/invanare.html", "../index.html"]
     assert (site / "2025-10" / "andringar.csv").read_bytes() == (replaced / "2025-10" / "andringar.csv").read_bytes()
 
 

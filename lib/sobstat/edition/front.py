@@ -12,10 +12,12 @@ from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.key_figures import SOURCES
 from sobstat.edition.manifest import pages_in, read_edition
 from sobstat.edition.overview import ARCHIVE, MAP_REPORT, render_archive, render_start
+from sobstat.edition.pages import common
 from sobstat.edition.plan import Edition
-from sobstat.edition.site import START, edition_folder, months
+from sobstat.edition.site import LATEST, START, edition_folder, months
 from sobstat.months import Month
 from sobstat.periods import MAIN
+from sobstat.templating import render
 
 MONTHS = "utgavor.js"
 FRONT = (START, ARCHIVE, FEED, MONTHS)
@@ -31,13 +33,36 @@ def make_front(site: Path, editions: dict[str, str], assets: dict[str, str]) -> 
     standing = {folder: edition for folder, edition in current.items() if not edition.withdrawn}
     folder, latest = next(iter((standing or current).items()))
     tables = {} if latest.withdrawn else read_tables(folder, latest)
+    pages = {edition.month: pages_in(folder) for folder, edition in standing.items()}
     files = {
         START: render_start(latest, assets, tables, list(current.values())),
         ARCHIVE: render_archive(latest, assets, list(current.values())),
         FEED: render_feed(list(current.values())),
-        MONTHS: render_months({edition.month: pages_in(folder) for folder, edition in standing.items()}),
+        MONTHS: render_months(pages),
+        **{f"{LATEST}/{page}": render_absent(latest, assets, page, month) for page, month in absent(pages).items()},
     }
     return files, latest.month
+
+
+def absent(pages: dict[Month, list[str]]) -> dict[str, Month]:
+    """The pages that former editions have and the latest, the first of them, lacks: address → the latest with it."""
+    last: dict[str, Month] = {}
+    for month, addresses in pages.items():
+        last |= {address: month for address in addresses if address not in last}
+    return {address: month for address, month in sorted(last.items()) if month != next(iter(pages))}
+
+
+def render_absent(latest: Edition, assets: dict[str, str], page: str, month: Month) -> str:
+    """What stands at `senaste/<page>` where the latest edition lacks the page: the way to the month that has it."""
+    home = "../" * page.count("/")
+    return render(
+        "absent.html",
+        **common(latest, assets, root=f"../{home}", home=home),
+        title="Sidan finns inte i den senaste utgåvan",
+        summary="",
+        page=page,
+        month=month,
+    )
 
 
 def render_months(pages: dict[Month, list[str]]) -> str:
