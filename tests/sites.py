@@ -15,8 +15,11 @@ from sobstat.demo import write_demo
 from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.assets import write_assets
 from sobstat.edition.feed import FEED, render_feed
-from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start
-from sobstat.edition.plan import Edition, Page
+from sobstat.edition.front import MONTHS, render_months
+from sobstat.edition.information import write_information
+from sobstat.edition.overview import ARCHIVE, render_archive, render_edition_index, render_start
+from sobstat.edition.pages import render_adhoc, render_page
+from sobstat.edition.plan import Edition, Page, Previous
 from sobstat.figures.figure import Figure
 from sobstat.files import as_json
 from sobstat.load import load_extract
@@ -30,7 +33,8 @@ PERIOD = Period.parse("2024-11", "2025-10")
 REGIONS = [parse_region("riket"), parse_region("skane")]
 NOTEBOOKS = {"oversikt": "Översikt", "invanare": "Invånare"}
 PAGES = tuple(Page(name, title, region) for region in REGIONS for name, title in NOTEBOOKS.items())
-EDITION = Edition(PERIOD.last, PERIOD, Thresholds(), PAGES, "2025-11-03", True)
+SEPTEMBER = Previous(Month(2025, 9), frozenset(["index.html", "riket/oversikt.html"]))
+EDITION = Edition(PERIOD.last, PERIOD, Thresholds(), PAGES, "2025-11-03", True, previous=SEPTEMBER)
 
 
 def make_warehouse(folder: Path) -> Path:
@@ -116,8 +120,12 @@ def build_site(warehouse: Path, site: Path) -> None:
         report.close()
     index = render_edition_index(EDITION, assets, tables)
     (site / str(EDITION.month) / "index.html").write_text(index, encoding="utf-8")
-    editions = [EDITION, replace(EDITION, month=Month(2025, 9))]
+    write_information(site / str(EDITION.month), EDITION, assets, warehouse)
+    editions = [EDITION, replace(EDITION, month=SEPTEMBER.month)]
     start = render_start(EDITION, assets, tables, editions)
+    (site / ARCHIVE).write_text(render_archive(EDITION, assets, editions), encoding="utf-8")
+    pages = {EDITION.month: [page.address for page in PAGES], SEPTEMBER.month: list(SEPTEMBER.pages)}
+    (site / MONTHS).write_text(render_months(pages), encoding="utf-8")
     (site / FEED).write_text(render_feed(editions), encoding="utf-8")
     (site / "index.html").write_text(start, encoding="utf-8")
     (site / "senaste").symlink_to(str(EDITION.month))

@@ -3,7 +3,17 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-PAGES = ("index.html", "2025-10/index.html", "2025-10/riket/oversikt.html", "2025-10/skane/invanare.html")
+PAGES = (
+    "index.html",
+    "arkiv.html",
+    "2025-10/index.html",
+    "2025-10/definitioner.html",
+    "2025-10/kvalitet.html",
+    "2025-10/om.html",
+    "2025-10/tillganglighet.html",
+    "2025-10/riket/oversikt.html",
+    "2025-10/skane/invanare.html",
+)
 REPORT = "2025-10/riket/oversikt.html"
 TREE = "#per-region-vardgivare-moment-orsak"
 EVERYTHING_OPEN = "document.querySelectorAll('details').forEach(d => d.open = true)"
@@ -40,7 +50,7 @@ def test_without_javascript_charts_and_tables_show(open_page):
     assert "finns i filen" in page.locator(f"{TREE} .unscripted").inner_text()
 
 
-@pytest.mark.parametrize("address", ["index.html", "2025-10/skane/oversikt.html", "2025-10/skane/invanare.html"])
+@pytest.mark.parametrize("address", [*PAGES, "2025-10/skane/oversikt.html"])
 def test_axe_finds_nothing(open_page, address):
     page = open_page(address)
     page.evaluate(EVERYTHING_OPEN)
@@ -184,6 +194,30 @@ def test_region_switcher_and_skip_link_by_keyboard(open_page):
     assert focused(page) == "Skåne län"
     page.keyboard.press("Enter")
     page.wait_for_url("**/2025-10/skane/oversikt.html")
+
+
+def test_month_menu_leads_to_the_same_page_of_another_month(open_page, site):
+    page = open_page(REPORT)
+    page.get_by_text("Byt månad").focus()
+    page.keyboard.press("Enter")
+    menu = page.locator(".editions .switcher")
+    assert menu.locator("a").all_inner_texts() == ["oktober 2025", "september 2025"]
+    assert menu.locator("[aria-current]").inner_text() == "oktober 2025"
+    assert menu.locator("a").last.evaluate("link => link.href") == (site / "2025-09/riket/oversikt.html").as_uri()
+    assert page.get_by_text("Föregående").count() == 0
+    page.keyboard.press("Escape")
+    assert not menu.evaluate("menu => menu.open")
+
+
+def test_without_another_month_or_without_javascript_there_is_no_month_menu(open_page):
+    assert open_page("2025-10/skane/oversikt.html").get_by_text("Byt månad").count() == 0
+    page = open_page(REPORT, charts=False, java_script_enabled=False)
+    assert page.get_by_text("Byt månad").count() == 0
+    assert page.locator(".editions a").all_inner_texts()[1:] == [
+        "Föregående: september 2025",
+        "Senaste utgåvan av sidan",
+        "Arkiv",
+    ]
 
 
 def test_print_shows_short_tables_and_definitions(open_page):

@@ -65,21 +65,34 @@ def test_files_of_the_latest_load_have_source_size_rows_and_hash(report, warehou
 
 def test_rows_set_aside_are_counted_by_reason_and_never_shown(report):
     aside = loads.set_aside(report)
-    assert aside.query("Laddning == 1").drop(columns="Laddning").values.tolist() == [
-        ["Ärendelogg", "alder är inte ett tal", 2],
-        ["Ärendelogg", "tidpunkt är inte en tidpunkt enligt ISO 8601", 1],
+    assert aside.columns.tolist() == ["Källa", "Skäl", "Senaste laddningen", "Alla laddningar"]
+    assert aside.values.tolist() == [
+        ["Ärendelogg", "alder är inte ett tal", 2, 4],
+        ["Ärendelogg", "tidpunkt är inte en tidpunkt enligt ISO 8601", 1, 2],
     ]
     assert "hemlig" not in aside.to_string()
     assert "tolv" not in aside.to_string()
 
 
 def test_notices_are_counted_in_swedish(report):
-    notices = loads.notices(report).query("Laddning == 1")
-    assert set(notices["Anmärkning"]) == {
+    assert set(loads.notices(report)["Anmärkning"]) == {
         "könet går inte att tolka, räknas som Okänt",
         "åldern är inte 0–120 år, räknas som Okänd",
         "länskoden finns inte, räknas som Okänt län",
     }
+
+
+def test_what_is_not_in_the_latest_load_is_told_for_all(tmp_path):
+    """The second extract brings the row that could not be read, mended."""
+    bad = "| arende_id | status | tidpunkt |\n| A1 | Inprogress | soon |\n"
+    for number, text in enumerate([bad, bad.replace("soon", "2025-10-01T10:00:00Z")]):
+        extract = write_extract(make_extract(text), tmp_path / str(number))
+        load_extract(extract, tmp_path / "w.duckdb", max_set_aside=1, now=datetime(2025, 11, 1 + number, tzinfo=UTC))
+    report = open_report("riket", "2025-10", "2025-10", tmp_path / "w.duckdb")
+    assert loads.set_aside(report).values.tolist() == [
+        ["Ärendelogg", "tidpunkt är inte en tidpunkt enligt ISO 8601", 0, 1]
+    ]
+    report.close()
 
 
 def test_unknown_shares_are_of_the_periods_starts(report):
@@ -102,6 +115,14 @@ def test_status_says_what_holds(report):
         ["Högst 5,0\u00a0% av de startade saknar län", "Stämmer inte", "50,0\u00a0%"],
         ["Högst 5,0\u00a0% av de startade saknar känd invånare", "Stämmer inte", "50,0\u00a0%"],
     ]
+
+
+def test_the_state_says_how_many_checks_fail_and_marks_each(report, monkeypatch):
+    html = loads.State(report)._repr_html_()
+    assert "3 av 5 kontroller stämmer inte." in html
+    assert re.findall(r'<td class="text (\w+)">', html) == ["holds", "holds", "fails", "fails", "fails"]
+    monkeypatch.setattr(loads, "status", lambda report: pd.DataFrame([["Kontroll", "Stämmer", "1"]] * 5))
+    assert "Alla 5 kontroller stämmer." in loads.State(report)._repr_html_()
 
 
 def test_everything_that_the_load_can_say_has_its_swedish():

@@ -1,6 +1,7 @@
 """Figures and pages as text: what they say, what they must not hold, where their links go."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -9,17 +10,24 @@ import altair as alt
 import nbformat
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from sites import EDITION, HOSTILE, PAGES, PERIOD, chart, run_notebook
 from sobstat.declarations import Report, reports
 from sobstat.edition.assets import write_assets
+from sobstat.edition.key_figures import key_figures
+from sobstat.edition.notices import REPLACED, WITHDRAWN, Notice
+from sobstat.edition.overview import render_archive
 from sobstat.edition.pages import render_page
+from sobstat.edition.plan import Page
 from sobstat.errors import ReportError, SobstatError
 from sobstat.figures.cells import make_view
 from sobstat.figures.drilldown import all_rows
 from sobstat.figures.finding import main_finding
 from sobstat.figures.svg import draw, specification
 from sobstat.files import to_csv
+from sobstat.months import Month
+from sobstat.regions import REGIONS, parse_region
 from sobstat.report import open_report
 from sobstat.swedish import change, decimal, percent, whole
 
@@ -315,13 +323,13 @@ def test_every_link_leads_somewhere(site):
         ids = elements.attributes("id")
         assert len(ids) == len(set(ids)), file
         for address in elements.attributes("href") + elements.attributes("src"):
-            if address.startswith("data:"):
+            if address.startswith(("data:", "mailto:", "https:")):
                 continue
             path, _, anchor = address.partition("#")
             assert "//" not in path
             target = (file.parent / path) if path else file
             # Other months' editions are not on this site.
-            assert target.exists() or path == "2025-09/index.html", f"{file}: {address}"
+            assert target.exists() or "2025-09/" in path, f"{file}: {address}"
             if anchor:
                 assert anchor in pages[target.resolve()].attributes("id"), f"{file}: {address}"
 
@@ -348,7 +356,7 @@ def test_page_says_what_it_is(site):
         '<a href="../riket/oversikt.html">Riket</a>',
         '<a href="oversikt.html" aria-current="page">Översikt</a>',
         '<a href="../../senaste/skane/oversikt.html">',
-        '<a href="../../index.html#arkiv">',
+        '<a href="../../arkiv.html">Arkiv</a>',
         '<li><a href="#per-veckodag">Startade och avslutade per veckodag</a></li>',
         "<em>betoning</em>",
     ):
@@ -369,15 +377,85 @@ def test_adhoc_page_is_marked_and_leads_nowhere_else(site):
     assert {link.partition("/")[0].partition("#")[0] for link in links} == {"", "data"}
 
 
-def test_start_page_shows_key_figures_and_archive(site):
+def text_of(file: Path) -> str:
+    return spaces(" ".join(BeautifulSoup(file.read_text("utf-8"), "html.parser").find("main").get_text(" ").split()))
+
+
+def test_start_page_shows_key_figures_and_leads_on(site):
     html = (site / "index.html").read_text("utf-8")
     table_ = pd.read_csv(site / "2025-10/riket/data/per-manad.csv").set_index("manad")
     now, before = table_.loc["2025-10", "startade"], table_.loc["2025-09", "startade"]
     assert f'<span class="name">Startade</span> <span class="value">{whole(now)}</span>' in html
     assert f"({change(before, now)}) mot föregående månad" in html
     assert '<a href="2025-10/skane/invanare.html">Invånare' in html
-    assert '<section id="arkiv">' in html
+    assert '<a href="2025-10/riket/oversikt.html#per-veckodag">Startade och avslutade per veckodag</a>' in html
     assert '<a href="2025-09/index.html">September 2025</a>' in html
+    assert '<a href="arkiv.html">Arkiv</a>' in html
+    assert "November 2025 publiceras den 5 december 2025." in text_of(site / "index.html")
+    assert "Första versionen av publikationen" in text_of(site / "index.html")
+
+
+def test_an_editions_index_shows_the_same_of_its_month(site):
+    html = (site / "2025-10/index.html").read_text("utf-8")
+    assert '<a href="skane/invanare.html">Invånare' in html
+    assert '<a href="definitioner.html">Så räknas måtten</a>' in html
+    assert "November 2025 publiceras den 5 december 2025." in text_of(site / "2025-10/index.html")
+    assert '<a href="../2025-09/index.html">Föregående' in html
+
+
+def test_the_map_shows_what_the_table_beside_it_says(site):
+    rates = pd.read_csv(site / "2025-10/riket/data/per-1000-per-lan.csv", dtype={"lan_kod": str}).set_index("lan_kod")
+    page = BeautifulSoup((site / "index.html").read_text("utf-8"), "html.parser")
+    assert page.select_one(".with-map svg[role=img]")["aria-label"].startswith("Karta: startade per 1 000 invånare")
+    rows = {row.find("th").get_text(): row.find_all("td")[-1].get_text() for row in page.select(".ways-in tbody tr")}
+    whole_country = 1000 * rates["startade"].sum() / rates["befolkning"].sum()
+    assert rows == {
+        "Riket": decimal(whole_country, 2),
+        "Skåne län": decimal(rates.loc["12", "startade_per_1000"], 2),
+    }
+
+
+def test_key_figures_reach_back_as_far_as_the_longest_period():
+    months = table("manad startade avslutade behandlare", "2024-10 20 0 3", "2025-09 10 0 3", "2025-10 15 0 3")
+    figures = key_figures({("riket", "per-manad"): months}, parse_region("riket"), Month(2025, 10))
+    assert {figure["id"]: [spaces(text) for text in figure["changes"]] for figure in figures} == {
+        "startade": ["+5 (+50,0 %) mot föregående månad", "−5 (−25,0 %) mot samma månad året före"],
+        "avslutade": ["oförändrat mot föregående månad", "oförändrat mot samma månad året före"],
+        "behandlare": ["oförändrat mot föregående månad", "oförändrat mot samma månad året före"],
+    }
+
+
+def test_archive_holds_every_edition_with_its_regions_and_what_became_of_it():
+    former = Notice(REPLACED, "2026-01-03", "Rättade uppgifter", "2025-11-03", "2025-10-v1")
+    gone = Notice(WITHDRAWN, "2026-01-02", "Fel & brister", "2025-10-03")
+    editions = [
+        replace(EDITION, notices=(former,)),
+        replace(EDITION, month=Month(2025, 9), notices=(gone,)),
+        replace(EDITION, month=Month(2025, 8), pages=tuple(Page("oversikt", "Översikt", r) for r in REGIONS)),
+    ]
+    page = BeautifulSoup(render_archive(EDITION, ASSETS, editions), "html.parser")
+    rows = [
+        [" ".join(cell.get_text().split()) for cell in row.find_all(["th", "td"])] for row in page.select("tbody tr")
+    ]
+    assert rows == [
+        [
+            "Oktober 2025",
+            "Riket och Skåne län",
+            "3 november 2025",
+            "Ny version 3 januari 2026 (tidigare version av oktober 2025): Rättade uppgifter",
+        ],
+        ["September 2025", "Riket och Skåne län", "3 november 2025", "Indragen 2 januari 2026: Fel & brister"],
+        ["Augusti 2025", "Riket och alla 21 län", "3 november 2025", "–"],
+    ]
+    links = [link["href"] for link in page.select("tbody a")]
+    assert links == ["2025-10/index.html", "2025-10-v1/index.html", "2025-09/index.html", "2025-08/index.html"]
+
+
+def test_a_page_leads_to_the_same_page_of_the_month_before_if_it_has_one(site):
+    link = '<a href="../../2025-09/riket/oversikt.html">Föregående'
+    assert link in (site / "2025-10/riket/oversikt.html").read_text("utf-8")
+    for other in ("skane/oversikt.html", "riket/invanare.html", "om.html"):
+        assert "Föregående" not in (site / "2025-10" / other).read_text("utf-8")
 
 
 def test_same_input_gives_the_same_page(report):

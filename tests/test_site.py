@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sobstat.edition import site as published
+from sobstat.edition.front import absent
 from sobstat.errors import SobstatError
 from sobstat.months import Month
 
@@ -50,6 +51,32 @@ def test_what_nothing_leads_to_is_removed_and_a_former_version_with_an_address_s
     assert not (site / ".editions" / c).exists()
     assert os.listdir(site / ".states") == ["2"]
     assert (site / "2025-10-tidigare" / "page.html").is_file()
+
+
+def test_a_page_that_only_a_former_month_has_keeps_its_address_in_senaste(site):
+    folder = published.build_folder(site, "2025-10-b")
+    for name in ("index.html", "riket/oversikt.html", "riket/data/per-lan.csv"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("oktober", "utf-8")
+    published.keep(site, folder, "2025-10-b")
+    pages = {Month(2025, 10): ["index.html", "riket/oversikt.html"], Month(2025, 9): ["index.html", "skane/a.html"]}
+    pages[Month(2025, 8)] = ["skane/a.html", "riket/b.html"]
+    found = absent(pages)
+    assert found == {"riket/b.html": Month(2025, 8), "skane/a.html": Month(2025, 9)}
+    editions = {"2025-10": "2025-10-b"}
+    files = {f"senaste/{name}": str(month) for name, month in found.items()}
+    published.switch(site, editions, {"index.html": "x"} | files, Month(2025, 10))
+    read = {name: (site / "senaste" / name).read_text() for name in [*pages[Month(2025, 10)], *found]}
+    assert read == {
+        "index.html": "oktober",
+        "riket/oversikt.html": "oktober",
+        "riket/b.html": "2025-08",
+        "skane/a.html": "2025-09",
+    }
+    assert (site / "senaste" / "riket" / "data" / "per-lan.csv").read_text() == "oktober"
+    published.switch(site, editions, {"index.html": "x"}, Month(2025, 10))
+    assert os.readlink((site / ".now").resolve() / "senaste") == "2025-10"
+    assert os.listdir(site / ".states") == ["2"]
 
 
 def test_half_written_files_of_a_killed_run_do_not_come_along(site):

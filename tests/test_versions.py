@@ -119,7 +119,7 @@ def test_the_start_page_and_the_feed_tell_of_it(two_months, replaced):
     site, _ = two_months
     assert feed(site) == PUBLISHED
     assert feed(replaced) == [("Utgåvan oktober 2025 har ersatts av en ny version", "2025-10/index.html"), *PUBLISHED]
-    archive = page(replaced, "index.html").find(id="arkiv")
+    archive = page(replaced, "arkiv.html").find("main")
     assert "2025-10-v1/index.html" in [link["href"] for link in archive.find_all("a")]
     assert page(replaced, "index.html").find("link", rel="alternate")["href"] == FEED
 
@@ -157,7 +157,7 @@ def test_a_withdrawn_edition_leaves_no_figure_that_readers_reach(replaced, tmp_p
     assert len(list(kept.glob("*/riket/data/per-process.csv"))) == 2
     assert kept.stat().st_mode & 0o777 == 0o700
     assert feed(site)[0] == ("Utgåvan oktober 2025 är indragen", "2025-10/index.html")
-    assert "indragen" in page(site, "index.html").find(id="arkiv").get_text()
+    assert "indragen" in page(site, "arkiv.html").find("main").get_text().lower()
     for link in page(site, "2025-10/riket/oversikt.html").find_all(["a", "link"], href=True):
         path = link["href"].partition("#")[0]
         assert not path or path.startswith("data:") or os.path.exists(os.path.normpath(f"{site}/2025-10/riket/{path}"))
@@ -198,6 +198,8 @@ def test_a_region_can_be_added_to_a_replaced_edition(two_months, replaced, tmp_p
     publish(warehouse, site, more, month=OKTOBER, regions=only, notebooks=warehouse.parent / "notebooks")
     assert read_edition(site / "2025-10").notices == read_edition(replaced / "2025-10").notices
     assert (site / "2025-10" / "gotland" / "invanare.html").is_file()
+    absent = page(site, "senaste/gotland/invanare.html").find("main")  # November lacks it
+    assert [link["href"] for link in absent.find_all("a")] == ["../../2025-10/gotland/invanare.html", "../index.html"]
     assert (site / "2025-10" / "andringar.csv").read_bytes() == (replaced / "2025-10" / "andringar.csv").read_bytes()
 
 

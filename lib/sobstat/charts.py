@@ -270,10 +270,10 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> 
     hidden = hidden.mark_geoshape(fill=LAND, stroke=BORDER).encode(tooltip=alt.Tooltip("lan:N", title="Visas inte"))
     if table[measure].isna().all():
         return _on_land(counties, hidden)
-    title = next(m.title for m in measures().values() if m.column_name == measure)
-    shade = alt.Opacity(f"{measure}:Q", title=title, scale=alt.Scale(range=[0.1, 1], zero=True))
+    declared = next(m for m in measures().values() if m.column_name == measure)
+    shade = alt.Opacity(f"{measure}:Q", title=declared.title, scale=alt.Scale(range=[0.1, 1], zero=True))
     shown = counties.transform_filter(f"isValid(datum.{measure})")
-    shown = shown.mark_geoshape(fill=COLOURS["vardtagare"], stroke=BORDER)
+    shown = shown.mark_geoshape(fill=COLOURS[declared.numerator], stroke=BORDER)
     return _on_land(counties, hidden, shown.encode(shade, tooltip=tooltips(*columns)))
 
 

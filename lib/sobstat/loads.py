@@ -8,18 +8,19 @@ import re
 from datetime import date
 
 import pandas as pd
-from babel.dates import format_date, format_datetime
+from babel.dates import format_datetime
 
 from sobstat import declarations
 from sobstat.declarations import measures
 from sobstat.load import MAX_SET_ASIDE
 from sobstat.months import STOCKHOLM
 from sobstat.report import RegionReport
-from sobstat.swedish import enumerate_words, percent, whole
+from sobstat.swedish import day_in_words, enumerate_words, percent, whole
 from sobstat.templating import render
 
 # Above this share of unknown values the figures that rest on them are told to be read with care.
 MAX_UNKNOWN = 0.05
+HOLDS = "Stämmer"
 
 SOURCES = {
     "arenden": "Ärendelogg",
@@ -87,7 +88,7 @@ def _written(value) -> str:
     if isinstance(value, pd.Timestamp):
         return format_datetime(value, "y-MM-dd HH:mm", locale="sv")
     if isinstance(value, date):
-        return format_date(value, "d MMMM y", locale="sv")
+        return day_in_words(value)
     if isinstance(value, float):
         return percent(value)
     return whole(value) if isinstance(value, int) else str(value)
@@ -138,23 +139,26 @@ def files(report: RegionReport) -> pd.DataFrame:
 
 
 def set_aside(report: RegionReport) -> pd.DataFrame:
-    """How many rows each load set aside, by source and reason; a row with two reasons stands under both."""
+    """How many rows were set aside, by source and reason; a row with two reasons stands under both."""
     return _reasons(report, "SELECT laddning, kalla, skal, count(*) FROM lager.karantan GROUP BY ALL", "Skäl")
 
 
 def notices(report: RegionReport) -> pd.DataFrame:
-    """How many values each load could not read and counted as unknown, by source."""
+    """How many values could not be read and are counted as unknown, by source."""
     return _reasons(report, "SELECT laddning, kalla, anmarkning, antal FROM lager.anmarkning", "Anmärkning")
 
 
 def _reasons(report: RegionReport, query: str, title: str) -> pd.DataFrame:
-    counted = _read(report, query).set_axis(["Laddning", "Källa", title, "Rader"], axis="columns")
+    """Rows by source and reason: how many in the latest load, and in all; what comes again counts again."""
+    counted = _read(report, query).set_axis(["laddning", "Källa", title, "Alla laddningar"], axis="columns")
     counted[title] = counted[title].astype("str").str.split("; ")
     counted = counted.explode(title)
     counted[title] = counted[title].map(in_swedish).astype("str")
     counted["Källa"] = counted["Källa"].map(SOURCES).astype("str")
-    groups = counted.groupby(["Laddning", "Källa", title], as_index=False)["Rader"].sum()
-    return groups.sort_values(["Laddning", "Rader"], ascending=False)
+    latest = counted["laddning"] == history(report)["Laddning"].max()
+    counted.insert(3, "Senaste laddningen", counted["Alla laddningar"].where(latest, 0))
+    groups = counted.drop(columns="laddning").groupby(["Källa", title], as_index=False).sum()
+    return groups.sort_values(["Senaste laddningen", "Alla laddningar"], ascending=False, kind="stable")
 
 
 def unknown(report: RegionReport) -> pd.DataFrame:
@@ -192,8 +196,19 @@ def status(report: RegionReport) -> pd.DataFrame:
         (f"Högst {percent(MAX_UNKNOWN)} av de startade saknar län", lan <= MAX_UNKNOWN, lan),
         (f"Högst {percent(MAX_UNKNOWN)} av de startade saknar känd invånare", invanare <= MAX_UNKNOWN, invanare),
     ]
-    rows = [(check, "Stämmer" if holds else "Stämmer inte", _written(found)) for check, holds, found in checks]
+    rows = [(check, HOLDS if holds else "Stämmer inte", _written(found)) for check, holds, found in checks]
     return pd.DataFrame(rows, columns=["Kontroll", "Läge", "Uppmätt"])
+
+
+class State:
+    """How things are, at a glance: whether all checks of `status` hold, and each of them."""
+
+    def __init__(self, report: RegionReport):
+        self.checks = status(report)
+
+    def _repr_html_(self) -> str:
+        rows = [{"name": name, "holds": state == HOLDS, "found": found} for name, state, found in self.checks.values]
+        return render("state.html", checks=rows, failed=sum(not row["holds"] for row in rows))
 
 
 def releases() -> pd.DataFrame:

@@ -1,7 +1,10 @@
 """Numbers as Swedish readers write them: `12 345`, `45,6 %`, `−3`."""
 
+from datetime import date
+
 import pandas as pd
 import vl_convert
+from babel.dates import format_date
 
 from sobstat.declarations import Measure
 
@@ -39,6 +42,11 @@ def number(value, measure: Measure) -> str:
     if measure.scale == 1:
         return percent(float(value))
     return decimal(float(value), measure.decimals)
+
+
+def day_in_words(day: date) -> str:
+    """`5 december 2025`."""
+    return format_date(day, "d MMMM y", locale="sv")
 
 
 def enumerate_words(words: list[str]) -> str:

@@ -19,7 +19,8 @@ from sobstat.swedish import vega_locale
 
 STYLE, SCRIPT, VEGA = "sobstat.css", "sobstat.js", "vega.js"
 # The style sheet's parts, in their order: a rule of a later one holds where two speak of the same.
-STYLES = ("tokens", "page", "figures", "tables", "drilldown", "front", "small", "print")
+STYLES = ("tokens", "page", "figures", "tables", "drilldown", "front", "status", "small", "print")
+SCRIPTS = ("sobstat", "months")
 
 
 @cache
@@ -40,7 +41,8 @@ def contents() -> dict[str, str]:
     """Every asset's text, by its logical name."""
     static = files("sobstat").joinpath("static")
     style = "\n".join(static.joinpath("style", f"{part}.css").read_text("utf-8") for part in STYLES)
-    return {STYLE: style, SCRIPT: static.joinpath(SCRIPT).read_text("utf-8"), VEGA: vega_bundle()}
+    script = "\n".join(static.joinpath(f"{part}.js").read_text("utf-8") for part in SCRIPTS)
+    return {STYLE: style, SCRIPT: script, VEGA: vega_bundle()}
 
 
 def write_assets(folder: Path) -> dict[str, str]:

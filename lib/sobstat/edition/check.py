@@ -13,8 +13,9 @@ from bs4 import BeautifulSoup
 
 from sobstat.declarations import reports
 from sobstat.edition.changes import CHANGES
-from sobstat.edition.feed import FEED
+from sobstat.edition.front import FRONT
 from sobstat.edition.manifest import MANIFEST, parameters
+from sobstat.edition.pages import INFORMATION
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError
 from sobstat.open_data.archive import ABOUT
@@ -70,7 +71,8 @@ def _complete(build: Path, edition: Edition) -> Result:
     files += [f"{page.folder}/data/{report.id}.js" for page, report in shown if report.drilldown]
     files += [f"{page.folder}/data/{page.notebook}.xlsx" for page in edition.pages if _reports(page)]
     files += [CHANGES, PACKAGE, CATALOGUE, ABOUT, archive_name(edition), *schemas_of(edition)]
-    expected = ["index.html", *[page.address for page in edition.pages], *files]
+    pages = ["index.html", *[page.address for page in (*INFORMATION, *edition.pages)]]
+    expected = [*pages, *files]
     result = Result([f"{name} is missing" for name in expected if not (build / name).is_file()])
     for page in edition.pages:
         text = (build / page.address).read_text("utf-8") if (build / page.address).is_file() else ""
@@ -214,4 +216,4 @@ def _leads_somewhere(name: str, target: str, build: Path, site: Path) -> bool:
     if outside.parts[:1] == ("senaste",):
         inside = build.joinpath(*outside.parts[1:])
         return inside.is_file() or (inside / "index.html").is_file()
-    return outside in (Path("."), Path("index.html"), Path(FEED), Path(CATALOGUE)) or (site / outside).is_file()
+    return str(outside) in (".", *FRONT) or (site / outside).is_file()

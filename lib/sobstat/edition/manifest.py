@@ -86,6 +86,11 @@ def read_manifest(folder: Path) -> dict:
     return json.loads((folder / MANIFEST).read_text("utf-8"))
 
 
+def pages_in(folder: Path) -> list[str]:
+    """The addresses of all pages of a published folder, by its manifest."""
+    return [name for name in read_manifest(folder)["files"] if name.endswith(".html")]
+
+
 def read_edition(folder: Path) -> Edition:
     """The edition that a published folder holds, from its manifest."""
     manifest = read_manifest(folder)

@@ -7,10 +7,9 @@ page and feed take its date from there, not from the clock.
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from babel.dates import format_date
-
 from sobstat.errors import SobstatError
 from sobstat.months import STOCKHOLM
+from sobstat.swedish import day_in_words
 
 REPLACED, WITHDRAWN = "ersatt", "indragen"
 
@@ -32,7 +31,7 @@ class Notice:
     @property
     def date(self) -> str:
         """The day in Swedish: `3 december 2025`."""
-        return format_date(date.fromisoformat(self.day), "d MMMM y", locale="sv")
+        return day_in_words(date.fromisoformat(self.day))
 
 
 def make_notice(kind: str, reason: str, loaded: str, former: str | None = None) -> Notice:

@@ -1,30 +1,43 @@
-"""The pages of the site: a report's page, an edition's index, the start page, and an ad-hoc report.
+"""The pages of reports, in an edition or ad hoc, and what all pages of the site have in common.
 
 Everything on them follows from what is given: no clock, no chance.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import date
 
 import nbformat
-import pandas as pd
-from babel.dates import format_date
 from markupsafe import Markup
 
 from sobstat.declarations import reports
 from sobstat.edition.exporter import export_body
-from sobstat.edition.key_figures import COLUMNS, key_figures, latest_values
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.months import Month
 from sobstat.open_data.dataset import dataset
-from sobstat.open_data.texts import archive_name
 from sobstat.periods import MAIN, PERIODS
 from sobstat.regions import Region
+from sobstat.swedish import day_in_words
 from sobstat.templating import render
 
 SERVICE = "Statistik för Stöd och behandling"
-Tables = dict[tuple[str, str], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Information:
+    """A page of each edition that says something about the statistics as a whole: its address and its title."""
+
+    address: str
+    title: str
+
+
+INFORMATION = (
+    Information("definitioner.html", "Definitioner"),
+    Information("kvalitet.html", "Kvalitet"),
+    Information("om.html", "Om statistiken"),
+    Information("tillganglighet.html", "Tillgänglighet"),
+)
 
 
 def render_page(notebook: nbformat.NotebookNode, page: Page, edition: Edition, assets: dict[str, str]) -> str:
@@ -42,30 +55,6 @@ def render_adhoc(
     return _report(notebook, page, edition, assets, root=root, adhoc=True)
 
 
-def render_edition_index(edition: Edition, assets: dict[str, str], tables: Tables) -> str:
-    """An edition's index, `<month>/index.html`; `tables` are its CSV files read back, by region and report."""
-    return _overview(edition, assets, tables, root="../", start=False, editions=[])
-
-
-def render_start(edition: Edition, assets: dict[str, str], tables: Tables, editions: list[Edition]) -> str:
-    """The site's start page, `index.html`: the latest edition, and every month in the archive."""
-    if edition.withdrawn:
-        return render_withdrawn(edition, assets, root="", editions=editions)
-    return _overview(edition, assets, tables, root="", start=True, editions=editions)
-
-
-def render_withdrawn(edition: Edition, assets: dict[str, str], *, root: str, editions: list[Edition] = ()) -> str:
-    """What stands at every address of a withdrawn edition, and on the start page if all editions are withdrawn."""
-    return render(
-        "withdrawn.html",
-        **_common(edition, assets, root),
-        title=f"Indragen utgåva, {edition.month.title}",
-        summary=f"Utgåvan {edition.month.title} är indragen.",
-        start=not root,
-        editions=editions,
-    )
-
-
 def mark_as_former(html: str, notice: Notice, month: Month, root: str) -> str:
     """A page of a version that another has replaced, which says so at its top."""
     told = render("notices.html", notices=[notice], replaced_by=month, root=root)
@@ -74,11 +63,10 @@ def mark_as_former(html: str, notice: Notice, month: Month, root: str) -> str:
 
 def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, root: str, adhoc: bool) -> str:
     body = export_body(notebook)
-    about = next((p for p in edition.pages if p.notebook == "laddningar" and p != page), None)
     period = edition.period_of(page.window)
     return render(
         "report.html",
-        **_common(edition, assets, root, adhoc),
+        **common(edition, assets, root=root, home=page.root, address=page.address, adhoc=adhoc),
         title=f"{page.title}, {page.region.namn}, {period.title}",
         summary=f"{page.title}: statistik för {page.region.namn}, {period.title}.",
         page=page,
@@ -100,44 +88,37 @@ def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, r
             | {"current": region == page.region}
             for region in edition.regions
         ],
-        about=about and page.root + about.address,
         spreadsheet=any(report.notebook == page.notebook for report in reports().values()),
         dataset=dataset(page, edition),
-        archive=page.root + archive_name(edition),
     )
 
 
-def _overview(
-    edition: Edition, assets: dict[str, str], tables: Tables, *, root: str, start: bool, editions: list[Edition]
-) -> str:
-    prefix = f"{edition.month}/" if start else ""
-    first = edition.regions[0]
-    return render(
-        "overview.html",
-        **_common(edition, assets, root),
-        title=SERVICE if start else f"{edition.month.title.capitalize()}",
-        summary=f"Startade, avslutade och pågående moment i riket och länen, {edition.period.title}.",
-        start=start,
-        data=prefix,
-        archive=archive_name(edition),
-        editions=editions,
-        key_region=first.namn,
-        key_figures=key_figures(tables, first, edition.month),
-        columns=list(COLUMNS.values()),
-        regions=[
-            {
-                "name": region.namn,
-                "cells": latest_values(tables, region, edition.month),
-                "links": [{"title": p.title, "href": prefix + p.address} for p in edition.pages_of(region)],
-            }
-            for region in edition.regions
-        ],
-    )
-
-
-def _common(edition: Edition, assets: dict[str, str], root: str, adhoc: bool = False) -> dict:
-    loaded = format_date(date.fromisoformat(edition.loaded[:10]), "d MMMM y", locale="sv")
-    return {"service": SERVICE, "edition": edition, "assets": assets, "root": root, "loaded": loaded, "adhoc": adhoc}
+def common(
+    edition: Edition,
+    assets: dict[str, str],
+    *,
+    root: str,
+    home: str,
+    address: str | None = None,
+    start: bool = False,
+    adhoc: bool = False,
+) -> dict:
+    """What every page takes: `root` is the way from it to the folder that holds `assets/`, `home` the way to the
+    edition's folder, and `address` its path there (None for a page that is no edition's).
+    """
+    return {
+        "service": SERVICE,
+        "edition": edition,
+        "assets": assets,
+        "root": root,
+        "home": home,
+        "address": address,
+        "start": start,
+        "loaded": day_in_words(date.fromisoformat(edition.loaded[:10])),
+        "information": INFORMATION,
+        "about": next((page for page in edition.pages if page.notebook == "laddningar"), None),
+        "adhoc": adhoc,
+    }
 
 
 def _nearest(edition: Edition, page: Page, *, region: Region | None = None, notebook: str | None = None) -> Page:

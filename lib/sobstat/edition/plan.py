@@ -142,12 +142,20 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Previous:
+    """The month before in which an edition stands, and the addresses of that edition's pages."""
+
+    month: Month
+    pages: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Edition:
     """A month's publication: every page of every region and period. `period` is that of the pages' own addresses.
 
     `loaded` is the Stockholm date of the load that it is made from, `synthetic` whether its data are made up, and
     `earlier` the name of the edition that it tells changes since, if there is one. `notices` tell what was done to
-    earlier versions of it.
+    earlier versions of it. `previous` is what its pages lead back to, while they are made; it follows from `earlier`.
     """
 
     month: Month
@@ -160,6 +168,7 @@ class Edition:
     notices: tuple[Notice, ...] = ()
     publisher: Publisher = field(default_factory=Publisher)
     publication_day: int = 5
+    previous: Previous | None = None
 
     @property
     def withdrawn(self) -> bool:

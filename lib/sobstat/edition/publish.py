@@ -1,5 +1,6 @@
 """The publishing story: plan, run, check, sign, appear."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable, Iterable
@@ -11,15 +12,16 @@ from sobstat.edition import site as published
 from sobstat.edition.assets import write_assets
 from sobstat.edition.check import check_edition
 from sobstat.edition.front import make_front, read_tables
+from sobstat.edition.information import write_information
 from sobstat.edition.manifest import build_id, differences, edition_id, made_from, read_edition, write_manifest
 from sobstat.edition.notices import Notice
-from sobstat.edition.pages import render_edition_index
+from sobstat.edition.overview import render_edition_index
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
 from sobstat.edition.revision import find_revision
 from sobstat.edition.run import Job, check_notebook, write_whole
 from sobstat.edition.told import tell_changes
-from sobstat.edition.versions import as_replacement, compared_with, folder_of, keep_former
+from sobstat.edition.versions import as_replacement, before, compared_with, folder_of, keep_former
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
 from sobstat.errors import ReportError, SobstatError
 from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
@@ -99,6 +101,7 @@ def publish(
                 return site / str(month)
             if standing and replace is None:
                 _refuse_other(site, standing, edition, origin)
+            edition = dataclasses.replace(edition, previous=before(site, edition))
             run.plan(edition, identity, origin)
             assets = write_assets(site / "assets")
             if not published.edition_folder(site, identity).is_dir():
@@ -114,6 +117,7 @@ def publish(
                 tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
                 if made_from(warehouse, notebooks) != origin:
                     _throw_away(run, build)
+                write_information(build, edition, assets, warehouse)
                 describe_edition(build, edition)
                 write_whole(build / "index.html", render_edition_index(edition, assets, read_tables(build, edition)))
                 run.gates = check_edition(build, edition, site, params.max_page_kb) | {"choice": mask.facts()}

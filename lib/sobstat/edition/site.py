@@ -124,15 +124,15 @@ def keep(site: Path, build: Path, edition_id: str) -> None:
 def switch(site: Path, editions: dict[str, str], files: dict[str, str], latest: Month) -> None:
     """Let the site hold these editions at these addresses, `latest` at `senaste`, and these files.
 
-    `files` are the start page and whatever else stands at the top of the site, name → text. All of it appears at
-    once; then what nothing leads to any more is removed.
+    `files` are the start page and whatever else stands at the top of the site, name → text; a name in `senaste/` is a
+    page that `latest` lacks. All of it appears at once; then what nothing leads to any more is removed.
     """
     state = _new_state(site)
     for name, edition_id in editions.items():
         (state / name).symlink_to(f"../../{EDITIONS}/{edition_id}")
-    (state / LATEST).symlink_to(str(latest))
     for name, text in files.items():
         write_whole(state / name, text)
+    _link_latest(state, latest)
     _to_disk(state)
     sync(site / STATES)
     # An address leads somewhere from its first moment: a new month's to its edition, which nothing names yet.
@@ -143,6 +143,19 @@ def switch(site: Path, editions: dict[str, str], files: dict[str, str], latest: 
     _link(site, NOW, f"{STATES}/{state.name}")
     settle(site)
     tidy(site)
+
+
+def _link_latest(state: Path, month: Month) -> None:
+    """Let `senaste` be the month's edition; where files stand in it already, a folder that links to all of it else."""
+    latest = state / LATEST
+    if not latest.is_dir():
+        latest.symlink_to(str(month))
+        return
+    for folder in [latest, *(path for path in sorted(latest.rglob("*")) if path.is_dir())]:
+        edition = (state / str(month)).resolve() / folder.relative_to(latest)
+        for path in sorted(edition.iterdir()) if edition.is_dir() else []:
+            if not (folder / path.name).exists():
+                (folder / path.name).symlink_to(os.path.relpath(path, folder.resolve()))
 
 
 def settle(site: Path) -> None:

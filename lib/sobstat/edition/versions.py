@@ -15,10 +15,11 @@ from pathlib import Path
 from sobstat.edition import site as published
 from sobstat.edition.assets import write_assets
 from sobstat.edition.front import make_front
-from sobstat.edition.manifest import edition_id, hash_assets, read_edition, read_manifest, sign
+from sobstat.edition.manifest import edition_id, hash_assets, pages_in, read_edition, read_manifest, sign
 from sobstat.edition.notices import REPLACED, WITHDRAWN, make_notice
-from sobstat.edition.pages import mark_as_former, render_withdrawn
-from sobstat.edition.plan import Edition
+from sobstat.edition.overview import render_withdrawn
+from sobstat.edition.pages import mark_as_former
+from sobstat.edition.plan import Edition, Previous
 from sobstat.edition.run import write_whole
 from sobstat.errors import SobstatError
 from sobstat.months import Month
@@ -47,6 +48,17 @@ def folder_of(site: Path, name: str) -> Path:
             "`sobstat republish` makes an edition that was compared with it anew."
         )
     return folder if folder.is_dir() else kept[0]
+
+
+def before(site: Path, edition: Edition) -> Previous | None:
+    """The month before that an edition's pages lead back to; None without one, or if it is withdrawn."""
+    name = edition.earlier
+    try:
+        while name and name.startswith(str(edition.month)):  # a replacement tells changes since the version before it
+            name = read_manifest(folder_of(site, name))["earlier"]
+        return name and Previous(Month.parse(name[:7]), frozenset(pages_in(folder_of(site, name))))
+    except SobstatError:
+        return None
 
 
 def as_replacement(edition: Edition, standing: Edition, name: str, reason: str) -> Edition:
@@ -130,7 +142,7 @@ def _notice_edition(site: Path, edition: Edition, versions: dict[str, str], asse
         pages = {str(path.relative_to(folder)) for folder in folders for path in folder.rglob("*.html")}
         for page in sorted(pages):
             root = "../" * len(Path(page).parts)
-            write_whole(build / page, render_withdrawn(edition, assets, root=root))
+            write_whole(build / page, render_withdrawn(edition, assets, root=root, address=page))
         changed = {
             "notices": [dataclasses.asdict(notice) for notice in edition.notices],
             "assets": hash_assets(site / "assets" / asset for asset in assets.values()),
