@@ -187,7 +187,7 @@ def test_region_switcher_and_skip_link_by_keyboard(open_page):
     assert focused(page) == "Hoppa till innehållet"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.tagName") == "MAIN"
-    page.locator(".switcher summary").focus()
+    page.get_by_label("Regioner").locator("summary").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")

@@ -50,12 +50,13 @@ def test_every_measure_is_defined_with_where_it_is_found(pages):
     page = pages["definitioner"]
     for measure in measures().values():
         section = page.find("section", id=measure.id)
-        assert section.h3.get_text() == measure.title.replace("1 000", "1\u00a0000")
+        assert section.h3.get_text().startswith(measure.title.replace("1 000", "1\u00a0000"))
         assert text(BeautifulSoup(measure.definition, "html.parser")) in text(section)
         assert all(caveat in text(section) for caveat in measure.caveats)
         links = {link["href"] for link in section.find_all("a")}
         shown = [report for report in reports().values() if measure.id in report.measures]
         assert links == {f"riket/{report.notebook}.html#{report.id}" for report in shown}
+    assert page.find(id="andel_av_avslutade").h3.get_text() == "Andel av avslutade"
     vardtagare = text(page.find(id="vardtagare"))
     assert "Enhet personer" in vardtagare
     assert "Olika personer." in vardtagare
@@ -93,6 +94,7 @@ def test_the_quality_is_that_of_the_load(warehouse, pages):
         "aside_share": "8,3\u00a0%",
         "last_day": "3 oktober 2025",
         "days_after": 3,
+        "periods": "",
         "population_date": "31 december 2024",
     }
     for words in (
@@ -110,9 +112,11 @@ def test_the_quality_is_that_of_the_load(warehouse, pages):
     assert pages["kvalitet"].find("h2", string="Jämförbarhet och samanvändbarhet")
 
 
-def test_an_edition_without_starts_tells_nothing_of_what_is_unknown_about_them(warehouse):
-    only = dataclasses.replace(EDITION, period=Period.parse("2024-10", "2024-12"))
-    assert quality(only, warehouse)["unknown"] == ""
+def test_an_edition_without_starts_and_with_more_periods(warehouse):
+    pages = (*EDITION.pages, *(dataclasses.replace(EDITION.pages[0], window=name) for name in ("manad", "alla")))
+    only = dataclasses.replace(EDITION, period=Period.parse("2024-10", "2024-12"), pages=pages)
+    told = quality(only, warehouse)
+    assert (told["unknown"], told["periods"]) == ("", "senaste månaden och sedan oktober 2015")
 
 
 def test_who_publishes_and_how_to_cite(pages):

@@ -11,6 +11,7 @@ from sobstat.declarations import Measure, dimensions, measures, releases, report
 from sobstat.edition.pages import INFORMATION, SERVICE, common
 from sobstat.edition.plan import Edition
 from sobstat.edition.run import write_whole
+from sobstat.periods import MAIN, PERIODS
 from sobstat.report import open_report
 from sobstat.swedish import day_in_words, enumerate_words, percent, whole
 from sobstat.templating import render
@@ -52,6 +53,7 @@ def definitions(edition: Edition) -> dict:
         "measures": [
             {
                 "declared": measure,
+                "title": _title(measure),
                 "kind": KINDS[measure.kind],
                 "since": _since(measure),
                 "reports": [
@@ -80,6 +82,7 @@ def quality(edition: Edition, warehouse: Path) -> dict:
     try:
         load, unknown = loads.history(report).iloc[0], loads.unknown(report).dropna()
         read, aside = int(load["Lästa rader"]), int(load["Undantagna"])
+        others = [PERIODS[window].title.lower() for window in edition.windows if window != MAIN]
         shares = [f"{percent(row['Andel'])} om {row['Uppgift'].lower()}" for _, row in unknown.iterrows()]
         return {
             "region": report.region.namn,
@@ -88,11 +91,21 @@ def quality(edition: Edition, warehouse: Path) -> dict:
             "aside": whole(aside),
             "aside_share": percent(aside / read if read else 0),
             "last_day": report.last_day and day_in_words(report.last_day),
-            "days_after": (load["Tidpunkt"].date() - period.end).days + 1,
+            "days_after": (date.fromisoformat(edition.loaded) - period.end).days + 1,
+            "periods": enumerate_words(others) if others else "",
             "population_date": report.population_date and day_in_words(date.fromisoformat(report.population_date)),
         }
     finally:
         report.close()
+
+
+def _title(measure: Measure) -> str:
+    """Its title; that of a share says of what, which stands beside it in a table."""
+    return (
+        f"{measure.title} av {measures()[measure.numerator].title.lower()}"
+        if measure.kind == "share"
+        else measure.title
+    )
 
 
 def _since(measure: Measure) -> str:
