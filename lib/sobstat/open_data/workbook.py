@@ -16,6 +16,7 @@ from sobstat.edition.plan import Edition, Page
 from sobstat.figures.cells import hidden_rows, measures_of
 from sobstat.files import read_rows
 from sobstat.months import Month
+from sobstat.names import shortened
 from sobstat.open_data.columns import Column, columns_of
 from sobstat.open_data.texts import (
     ADHOC,
@@ -31,7 +32,7 @@ from sobstat.open_data.texts import (
 )
 
 CONTENTS = "Innehåll"
-LONGEST_SHEET_NAME = 31  # Excel's limit
+LONGEST_SHEET_NAME, LONGEST_TEXT = 31, 32767  # Excel's limits
 WIDEST, MEASURED_ROWS = 60, 200
 
 
@@ -154,7 +155,7 @@ def _write(sheet, forms: dict, row: int, at: int, column: Column, value, hidden:
     elif column.kind == "month":
         sheet.write_datetime(row, at, Month.parse(value).first_day, forms["month"])
     elif column.kind == "text":
-        sheet.write_string(row, at, value)
+        sheet.write_string(row, at, shortened(value, LONGEST_TEXT))
     else:
         form = "count" if column.kind == "count" else "share" if column.unit == "andel" else "rate"
         sheet.write_number(row, at, value, forms[form])
