@@ -162,7 +162,7 @@ def _zip_faults(edition: Path, path: Path) -> Iterator[str]:
     expected = {
         str(file.relative_to(edition)): file
         for file in edition.rglob("*")
-        if file.is_file() and file.suffix not in (".html", ".zip") and file != edition / "manifest.json"
+        if file.is_file() and file.suffix not in (".html", ".js", ".zip") and file != edition / "manifest.json"
     }
     with zipfile.ZipFile(path) as archive:
         held = archive.namelist()
