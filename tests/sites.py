@@ -14,6 +14,7 @@ from sobstat.declarations import reports
 from sobstat.demo import write_demo
 from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.assets import write_assets
+from sobstat.edition.changes import CHANGES
 from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.front import MONTHS, render_months
 from sobstat.edition.information import write_information
@@ -24,6 +25,8 @@ from sobstat.figures.figure import Figure
 from sobstat.files import as_json
 from sobstat.load import load_extract
 from sobstat.months import Month, Period
+from sobstat.open_data.catalogue import CATALOGUE, render_catalogue
+from sobstat.open_data.describe import describe_edition
 from sobstat.open_data.workbook import make_workbook
 from sobstat.regions import parse_region
 from sobstat.report import RegionReport, open_report
@@ -118,9 +121,13 @@ def build_site(warehouse: Path, site: Path) -> None:
                 render_adhoc(notebook, page, EDITION, assets), encoding="utf-8"
             )
         report.close()
+    edition = site / str(EDITION.month)
+    (edition / CHANGES).write_text("region,rapport\n", encoding="utf-8")
+    describe_edition(edition, EDITION)
+    (site / CATALOGUE).write_text(render_catalogue([edition], EDITION.publisher), encoding="utf-8")
     index = render_edition_index(EDITION, assets, tables)
-    (site / str(EDITION.month) / "index.html").write_text(index, encoding="utf-8")
-    write_information(site / str(EDITION.month), EDITION, assets, warehouse)
+    (edition / "index.html").write_text(index, encoding="utf-8")
+    write_information(edition, EDITION, assets, warehouse)
     editions = [EDITION, replace(EDITION, month=SEPTEMBER.month)]
     start = render_start(EDITION, assets, tables, editions)
     (site / ARCHIVE).write_text(render_archive(EDITION, assets, editions), encoding="utf-8")

@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import altair as alt
+import openpyxl
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
@@ -168,6 +169,17 @@ def test_files_hold_the_names_and_no_formula(site):
     tree = (data / "per-region-vardgivare-moment-orsak.csv").read_text("utf-8")
     for column in ("vardgivare", "vardenhet", "moment", "avslutningsorsak"):
         assert {from_cell(cell) for cell in cells(tree, column)} >= SHOWN
+
+
+def test_json_and_spreadsheets_hold_the_names_as_text(site):
+    data = site / "2025-10" / "riket" / "data"
+    assert steers((data / "per-process.json").read_text("utf-8")) == []
+    assert {row["process"] for row in json.loads((data / "per-process.json").read_text("utf-8"))} == SHOWN | {"Okänt"}
+    book = openpyxl.load_workbook(data / "oversikt.xlsx")
+    cells = [cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row]
+    assert [cell.coordinate for cell in cells if cell.data_type == "f"] == []
+    assert all(cell.hyperlink.target is None for cell in cells if cell.hyperlink)  # only from sheet to sheet
+    assert {cell.value for cell in book["per-process"]["A"]} >= SHOWN
 
 
 def test_the_command_prints_the_same_bytes_and_steers_no_terminal(site, warehouse, capsysbinary):

@@ -13,6 +13,7 @@ from sobstat.open_data.texts import DESCRIPTION, SERVICE, SIGNS, SYNTHETIC, arch
 from sobstat.periods import MAIN
 
 ABOUT = "lasmig.txt"
+PAGES = (".html", ".js")  # a page, and what it fetches when a reader unfolds a table
 # Zip knows no earlier time; the same files must give the same bytes.
 TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -23,7 +24,7 @@ def write_archive(build: Path, edition: Edition) -> None:
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(build.rglob("*")):
-            if path.is_file() and path.suffix != ".html" and path.name != archive_name(edition):
+            if path.is_file() and path.suffix not in PAGES and path.name != archive_name(edition):
                 info = zipfile.ZipInfo(str(path.relative_to(build)), TIME)
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)

@@ -16,7 +16,6 @@ class Column:
     definition: str
     kind: str
     unit: str = ""
-    decimals: int = 0
     allowed: tuple[str, ...] = ()
 
 
@@ -43,7 +42,7 @@ def _column(report: Report, name: str) -> Column:
 def _of_measure(measure: Measure) -> Column:
     definition = " ".join([measure.definition, *measure.caveats])
     kind = "count" if measure.counted else "number"
-    return Column(measure.column_name, measure.title, definition, kind, measure.unit, measure.decimals)
+    return Column(measure.column_name, measure.title, definition, kind, measure.unit)
 
 
 def _of_dimension(dimension: Dimension, name: str) -> Column:

@@ -2,7 +2,7 @@
 
 from sobstat.declarations import measures, reports
 from sobstat.edition.plan import Edition, Page
-from sobstat.open_data.texts import CSV, JSON, SERVICE, XLSX, ZIP, archive_name, citation, home
+from sobstat.open_data.texts import CSV, DESCRIPTION, JSON, SERVICE, SYNTHETIC, XLSX, ZIP, archive_name, citation, home
 
 
 def dataset(page: Page, edition: Edition) -> dict:
@@ -23,7 +23,7 @@ def dataset(page: Page, edition: Edition) -> dict:
         "@id": f"{base}/{page.address}",
         "url": f"{base}/{page.address}",
         "name": f"{SERVICE}: {page.title}, {page.region.namn}, {period.title}",
-        "description": f"Månadsvis statistik från 1177:s tjänst Stöd och behandling: {about}.",
+        "description": f"{SYNTHETIC if edition.synthetic else ''} {about}. {DESCRIPTION}".strip(),
         "inLanguage": "sv",
         "isAccessibleForFree": True,
         "license": publisher.licence,

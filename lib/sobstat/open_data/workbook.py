@@ -16,6 +16,7 @@ from sobstat.edition.plan import Edition, Page
 from sobstat.figures.cells import hidden_rows, measures_of
 from sobstat.files import read_rows
 from sobstat.months import Month
+from sobstat.names import shortened
 from sobstat.open_data.columns import Column, columns_of
 from sobstat.open_data.texts import (
     ADHOC,
@@ -31,22 +32,22 @@ from sobstat.open_data.texts import (
 )
 
 CONTENTS = "Innehåll"
-LONGEST_SHEET_NAME = 31  # Excel's limit
+LONGEST_SHEET_NAME, LONGEST_TEXT = 31, 32767  # Excel's limits
 WIDEST, MEASURED_ROWS = 60, 200
 
 
-def sheet_name(report_id: str) -> str:
+def _sheet_name(report_id: str) -> str:
     """The name of a report's sheet."""
     return report_id[:LONGEST_SHEET_NAME]
 
 
-def head_of(report: Report, page: Page, edition: Edition, adhoc: bool) -> list[str]:
+def _head(report: Report, page: Page, edition: Edition, adhoc: bool) -> list[str]:
     """What stands above a sheet's table, a line each; an empty line parts them."""
     scope = f"{page.region.namn}, {edition.period_of(page.window).title}"
     return [report.title, scope, *_marks(edition, adhoc), "Definitioner, tecken, källa och licens står under tabellen."]
 
 
-def foot_of(report: Report, page: Page, edition: Edition) -> list[str]:
+def _foot(report: Report, page: Page, edition: Edition) -> list[str]:
     """What stands under a sheet's table, a line each; an empty line parts them."""
     return [*notes_of(report), *terms_of(edition), f"Citera: {citation(page, edition)}"]
 
@@ -102,7 +103,7 @@ def _contents(book, forms: dict, page: Page, edition: Edition, ids: list[str], a
         sheet.write_string(number, 0, line, forms["title"] if number == 0 else None)
     row = len(lines)
     for report_id in ids:
-        name = sheet_name(report_id)
+        name = _sheet_name(report_id)
         sheet.write_url(row, 0, f"internal:'{name}'!A1", string=name)
         sheet.write_string(row, 1, reports()[report_id].title)
         row += 1
@@ -120,11 +121,11 @@ def _sheet(book, forms: dict, report: Report, text: str, page: Page, edition: Ed
     names = text.split("\n", 1)[0].split(",")
     columns = columns_of(report, names)
     hidden = _hidden(report, rows, names)
-    sheet = book.add_worksheet(sheet_name(report.id))
+    sheet = book.add_worksheet(_sheet_name(report.id))
     for at, column in enumerate(columns):
         longest = max((len(str(row[column.name] or "")) for row in rows[:MEASURED_ROWS]), default=0)
         sheet.set_column(at, at, min(max(longest, len(column.title), 8) + 2, WIDEST))
-    above = [*head_of(report, page, edition, adhoc), ""]
+    above = [*_head(report, page, edition, adhoc), ""]
     for number, line in enumerate(above):
         sheet.write_string(number, 0, line, forms["title"] if number == 0 else None)
     top = len(above)
@@ -135,7 +136,7 @@ def _sheet(book, forms: dict, report: Report, text: str, page: Page, edition: Ed
             _write(sheet, forms, top + 1 + number, at, column, row[column.name], number in hidden.get(column.name, ()))
     sheet.freeze_panes(top + 1, 0)
     sheet.autofilter(top, 0, top + len(rows), len(columns) - 1)
-    for number, line in enumerate(foot_of(report, page, edition), top + len(rows) + 2):
+    for number, line in enumerate(_foot(report, page, edition), top + len(rows) + 2):
         sheet.write_string(number, 0, line)
 
 
@@ -154,7 +155,7 @@ def _write(sheet, forms: dict, row: int, at: int, column: Column, value, hidden:
     elif column.kind == "month":
         sheet.write_datetime(row, at, Month.parse(value).first_day, forms["month"])
     elif column.kind == "text":
-        sheet.write_string(row, at, value)
+        sheet.write_string(row, at, shortened(value, LONGEST_TEXT))
     else:
         form = "count" if column.kind == "count" else "share" if column.unit == "andel" else "rate"
         sheet.write_number(row, at, value, forms[form])

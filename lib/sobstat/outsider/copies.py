@@ -23,7 +23,7 @@ PARTS = re.compile(
     r"\[Content_Types\]\.xml|_rels/\.rels|docProps/(app|core)\.xml|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
     r"|xl/(styles|sharedStrings)\.xml|xl/theme/theme1\.xml|xl/worksheets/sheet\d+\.xml"
 )
-SHEET_NAME = 31  # a sheet's name holds so many characters
+SHEET_NAME, CELL = 31, 32767  # the name of a sheet, and a cell, hold so many characters
 HIDDEN_SIGN, UNDEFINED_SIGN = "..", "."
 MEASURES = {measure.column_name: measure for measure in measures().values()}
 
@@ -136,7 +136,8 @@ def _same_cell(value, column: str, cell: str, hidden: bool) -> bool:
         return isinstance(value, float) and value == float(cell)
     if column == "manad":
         return isinstance(value, date) and f"{value:%Y-%m-%d}" == f"{cell}-01"
-    return value == from_cell(cell)
+    name = from_cell(cell)
+    return value == (name if len(name) <= CELL else f"{name[: CELL - 1]}…")
 
 
 def _package_faults(edition: Path, files: dict[Path, tuple[list[str], list]]) -> Iterator[str]:
@@ -161,7 +162,7 @@ def _zip_faults(edition: Path, path: Path) -> Iterator[str]:
     expected = {
         str(file.relative_to(edition)): file
         for file in edition.rglob("*")
-        if file.is_file() and file.suffix not in (".html", ".zip") and file != edition / "manifest.json"
+        if file.is_file() and file.suffix not in (".html", ".js", ".zip") and file != edition / "manifest.json"
     }
     with zipfile.ZipFile(path) as archive:
         held = archive.namelist()
