@@ -8,6 +8,7 @@ from pathlib import Path
 import altair as alt
 import nbformat
 import pandas as pd
+from nbclient import NotebookClient
 
 from extracts import NOW
 from sobstat.declarations import reports
@@ -15,7 +16,8 @@ from sobstat.demo import write_demo
 from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.assets import write_assets
 from sobstat.edition.feed import FEED, render_feed
-from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start
+from sobstat.edition.notices import WITHDRAWN, Notice
+from sobstat.edition.pages import render_adhoc, render_edition_index, render_page, render_start, render_withdrawn
 from sobstat.edition.plan import Edition, Page
 from sobstat.figures.figure import Figure
 from sobstat.load import load_extract
@@ -89,6 +91,13 @@ def run_notebook(report: RegionReport, name: str) -> tuple[nbformat.NotebookNode
     return nbformat.v4.new_notebook(cells=cells), figures
 
 
+def run_loads(warehouse: Path) -> nbformat.NotebookNode:
+    """The notebook about loads as it is after it ran."""
+    notebook = nbformat.read(Path(__file__).parent.parent / "notebooks" / "laddningar.ipynb", as_version=4)
+    notebook.cells[1].source += f"\nwarehouse = {str(warehouse)!r}"
+    return NotebookClient(notebook).execute()
+
+
 def build_site(warehouse: Path, site: Path) -> None:
     """A whole site: start page, edition, its pages and files, and an ad-hoc report beside them."""
     assets = write_assets(site / "assets")
@@ -109,6 +118,13 @@ def build_site(warehouse: Path, site: Path) -> None:
                 render_adhoc(notebook, page, EDITION, assets), encoding="utf-8"
             )
         report.close()
+    loads = Page("laddningar", "Laddningar", REGIONS[0])
+    file = site / str(EDITION.month) / loads.address
+    file.write_text(render_page(run_loads(warehouse), loads, EDITION, assets), encoding="utf-8")
+    notice = Notice(WITHDRAWN, "2025-10-07", "Ett fel utreds", EDITION.loaded)
+    withdrawn = replace(EDITION, month=Month(2025, 9), notices=(notice,))
+    (site / "2025-09").mkdir()
+    (site / "2025-09" / "index.html").write_text(render_withdrawn(withdrawn, assets, root="../"), encoding="utf-8")
     index = render_edition_index(EDITION, assets, tables)
     (site / str(EDITION.month) / "index.html").write_text(index, encoding="utf-8")
     editions = [EDITION, replace(EDITION, month=Month(2025, 9))]
