@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from glob import glob
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from months import publish_months
-from sites import build_site, make_warehouse
+from sites import REGIONS, build_site, make_warehouse
 
 # What the pages' Content-Security-Policy refuses is an error on the console, in the same words in every browser.
 VIOLATIONS = """
@@ -32,6 +34,15 @@ def site(small_warehouse, tmp_path_factory):
 def two_months(tmp_path_factory):
     """A site with two months, and its warehouse."""
     return publish_months(tmp_path_factory.mktemp("months"))
+
+
+@pytest.fixture(scope="session")
+def page_types(site):
+    """A page of every kind that there is on a site; of each report, a län's, and what an ad-hoc report is like."""
+    found = [Path(path) for path in sorted(glob("**/*.html", root_dir=site, recursive=True))]
+    slugs = {region.slug for region in REGIONS}
+    kinds = {tuple(part for part in path.parts if part not in slugs): path for path in found}
+    return [str(path) for path in kinds.values() if path.parts[0] != "senaste"]
 
 
 def find_chromium() -> str | None:

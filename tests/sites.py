@@ -8,6 +8,7 @@ from pathlib import Path
 import altair as alt
 import nbformat
 import pandas as pd
+from nbclient import NotebookClient
 
 from extracts import NOW
 from sobstat.declarations import reports
@@ -18,7 +19,8 @@ from sobstat.edition.changes import CHANGES
 from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.front import MONTHS, render_months
 from sobstat.edition.information import write_information
-from sobstat.edition.overview import ARCHIVE, render_archive, render_edition_index, render_start
+from sobstat.edition.notices import WITHDRAWN, Notice
+from sobstat.edition.overview import ARCHIVE, render_archive, render_edition_index, render_start, render_withdrawn
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page, Previous
 from sobstat.figures.figure import Figure
@@ -98,6 +100,13 @@ def run_notebook(report: RegionReport, name: str) -> tuple[nbformat.NotebookNode
     return nbformat.v4.new_notebook(cells=cells), figures
 
 
+def run_loads(warehouse: Path) -> nbformat.NotebookNode:
+    """The notebook about loads as it is after it ran."""
+    notebook = nbformat.read(Path(__file__).parent.parent / "notebooks" / "laddningar.ipynb", as_version=4)
+    notebook.cells[1].source += f"\nwarehouse = {str(warehouse)!r}"
+    return NotebookClient(notebook).execute()
+
+
 def build_site(warehouse: Path, site: Path) -> None:
     """A whole site: start page, edition, its pages and files, and an ad-hoc report beside them."""
     assets = write_assets(site / "assets")
@@ -121,6 +130,13 @@ def build_site(warehouse: Path, site: Path) -> None:
                 render_adhoc(notebook, page, EDITION, assets), encoding="utf-8"
             )
         report.close()
+    loads = Page("laddningar", "Laddningar", REGIONS[0])
+    file = site / str(EDITION.month) / loads.address
+    file.write_text(render_page(run_loads(warehouse), loads, EDITION, assets), encoding="utf-8")
+    notice = Notice(WITHDRAWN, "2025-09-07", "Ett fel utreds", EDITION.loaded)
+    withdrawn = replace(EDITION, month=Month(2025, 8), notices=(notice,))
+    (site / "2025-08").mkdir()
+    (site / "2025-08" / "index.html").write_text(render_withdrawn(withdrawn, assets, root="../"), encoding="utf-8")
     edition = site / str(EDITION.month)
     (edition / CHANGES).write_text("region,rapport\n", encoding="utf-8")
     describe_edition(edition, EDITION)

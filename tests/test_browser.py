@@ -48,29 +48,58 @@ def test_without_javascript_charts_and_tables_show(open_page):
     assert page.locator(f"{TREE} tbody tr").count() > 21
     assert page.locator(f"{TREE} tbody th").nth(1).inner_text() == "Stockholms län"
     assert "finns i filen" in page.locator(f"{TREE} .unscripted").inner_text()
+    assert not page.locator(f"{TREE} .drill-tools").is_visible()
 
 
-@pytest.mark.parametrize("address", [*PAGES, "2025-10/skane/oversikt.html"])
-def test_axe_finds_nothing(open_page, address):
-    page = open_page(address)
+def open_everything(page):
+    """Every details, and of every drill-down the first groups of two levels."""
     page.evaluate(EVERYTHING_OPEN)
     for figure in page.locator("section:has(.drilldown)").all():
         tree = open_tree(page, f"#{figure.get_attribute('id')}")
         tree.locator("tbody button").first.click()
         tree.locator("tbody button").nth(1).click()
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
-            assert [(v["id"], [node["html"] for node in v["nodes"][:3]]) for v in found] == [], (width, scheme)
 
 
-@pytest.mark.parametrize("address", PAGES)
-def test_page_fits_320_pixels(open_page, address):
-    page = open_page(address, width=320)
-    page.evaluate(EVERYTHING_OPEN)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+def test_axe_finds_nothing(open_page, page_types):
+    for path in page_types:
+        page = open_page(path)
+        open_everything(page)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
+                faults = [(v["id"], [node["html"] for node in v["nodes"][:3]]) for v in found["violations"]]
+                assert faults == [], (path, width, scheme)
+        page.context.close()
+
+
+def test_pages_fit_a_small_screen_and_twice_the_size(open_page, page_types):
+    """1280 pixels at 200 % are 640."""
+    for path in page_types:
+        page = open_page(path, width=640)
+        open_everything(page)
+        for width in (640, 320):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_focus_is_always_seen(open_page, scheme):
+    page = open_page(REPORT, color_scheme=scheme, reduced_motion="reduce")
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        outline, width, name = page.evaluate(
+            "(s => [s.outlineStyle, parseFloat(s.outlineWidth), document.activeElement.outerHTML.slice(0, 80)])"
+            "(getComputedStyle(document.activeElement))"
+        )
+        assert (outline, width >= 2) == ("solid", True), name
+        seen.add(name)
+    assert len(seen) > 40
+    moving = "[getComputedStyle(document.documentElement).scrollBehavior, document.getAnimations().length]"
+    assert page.evaluate(moving) == ["auto", 0]
 
 
 def test_hidden_values_are_spoken(open_page):
