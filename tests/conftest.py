@@ -78,7 +78,7 @@ def open_page(browser, site):
         page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
         page.goto((site / address).as_uri())
         if charts:
-            page.locator(".chart:not(.upgraded)").first.wait_for(state="detached")
+            page.locator(".chart:has(.vega-spec):not(.upgraded)").first.wait_for(state="detached")
         return page
 
     yield opened
