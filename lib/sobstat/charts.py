@@ -45,6 +45,7 @@ TICKS = 6
 LABEL_GAP = 0.07
 # So many months are told apart by the eye; of more, a reader can choose some.
 FEW_MONTHS = 24
+CHOICE = "manader"  # the name of that choice in a specification
 
 # A chart narrower than this has no room for every label.
 NARROW = 480
@@ -189,7 +190,7 @@ def over_time(lines: alt.Chart, group: str | None = None, marks: alt.Chart | Non
 
     More than two years get a small overview below, in which a reader can choose months.
     """
-    chosen = alt.selection_interval(name="manader", encodings=["x"], mark=alt.BrushConfig(fill="currentColor"))
+    chosen = alt.selection_interval(name=CHOICE, encodings=["x"], mark=alt.BrushConfig(fill="currentColor"))
     long = lines.data["manad"].nunique() > FEW_MONTHS
     layers = [layer for layer in (lines.mark_line(point=not long), marks) if layer is not None]
     if long:

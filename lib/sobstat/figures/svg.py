@@ -11,7 +11,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-from sobstat.charts import theme, topology
+from sobstat.charts import CHOICE, theme, topology
 from sobstat.errors import SobstatError
 from sobstat.swedish import vega_locale
 
@@ -113,7 +113,7 @@ def draw(spec: dict, name: str, text: str) -> Markup:
 
 def _at_once(spec: dict) -> dict:
     """A chart in which a reader can choose months, as one that shows all of them."""
-    if "vconcat" not in spec or "params" not in spec:
+    if not any(param["name"] == CHOICE for param in spec.get("params", [])):
         return spec
     rest = {key: value for key, value in spec.items() if key not in ("vconcat", "params")}
     detail = {key: value for key, value in spec["vconcat"][0].items() if key != "width"}

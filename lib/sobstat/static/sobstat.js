@@ -43,7 +43,7 @@
   }
 
   /* Whether months can be chosen in an overview below the chart. */
-  const chooses = (spec) => Boolean(spec.vconcat && spec.params);
+  const chooses = (spec) => (spec.params || []).some((param) => param.name === "manader");
 
   /* A chart as wide as its place; on a narrow screen what stood side by side is stacked. */
   function fitted(spec, width) {
