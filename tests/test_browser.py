@@ -242,7 +242,7 @@ def test_without_another_month_or_without_javascript_there_is_no_month_menu(open
     assert open_page("2025-10/skane/oversikt.html").get_by_text("Byt månad").count() == 0
     page = open_page(REPORT, charts=False, java_script_enabled=False)
     assert page.get_by_text("Byt månad").count() == 0
-    assert page.locator(".editions a").all_inner_texts()[1:] == [
+    assert page.locator(".editions a").all_text_contents()[1:] == [
         "Föregående: september 2025",
         "Senaste utgåvan av sidan",
         "Arkiv",
