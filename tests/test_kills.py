@@ -74,7 +74,8 @@ def check_site(site: Path) -> None:
     if (site / "index.html").exists():
         latest = json.loads((site / "senaste" / "manifest.json").read_text("utf-8"))
         start = BeautifulSoup((site / "index.html").read_text("utf-8"), "html.parser")
-        links = [unquote(urlsplit(a["href"]).path) for a in start.find_all("a", href=True)]
+        links = [urlsplit(a["href"]) for a in start.find_all("a", href=True)]
+        links = [unquote(link.path) for link in links if not link.scheme]
         assert all((site / link).is_file() for link in links if link)
         pages = {f"{latest['month']}/{page['region']}/{page['notebook']}.html" for page in latest["pages"]}
         assert {link for link in links if link.count("/") == 2} == pages

@@ -120,7 +120,7 @@ def test_status_says_what_holds(report):
 def test_the_state_says_how_many_checks_fail_and_marks_each(report, monkeypatch):
     html = loads.State(report)._repr_html_()
     assert "3 av 5 kontroller stämmer inte." in html
-    assert re.findall(r'<td class="text (\w+)">', html) == ["holds", "holds", "fails", "fails", "fails"]
+    assert re.findall(r'<li class="(\w+)">', html) == ["holds", "holds", "fails", "fails", "fails"]
     monkeypatch.setattr(loads, "status", lambda report: pd.DataFrame([["Kontroll", "Stämmer", "1"]] * 5))
     assert "Alla 5 kontroller stämmer." in loads.State(report)._repr_html_()
 

@@ -354,7 +354,7 @@ def test_page_says_what_it_is(site):
         "Data lästes in 3 november 2025",
         "fler än 10",
         '<a href="../riket/oversikt.html">Riket</a>',
-        '<a href="oversikt.html" aria-current="page">Översikt</a>',
+        '<a href="../skane/oversikt.html" aria-current="page">Översikt</a>',
         '<a href="../../senaste/skane/oversikt.html">',
         '<a href="../../arkiv.html">Arkiv</a>',
         '<li><a href="#per-veckodag">Startade och avslutade per veckodag</a></li>',
