@@ -30,16 +30,19 @@ MEASURES = {measure.column_name: measure for measure in measures().values()}
 
 def differing_copies(edition: Path) -> list[str]:
     """Every fault of an edition's folder."""
-    files = {path.relative_to(edition): _read(path) for path in sorted(edition.rglob("*.csv"))}
-    faults = []
-    for name, (columns, rows) in files.items():
-        if name.parent.name == "data":
-            faults += [f"{name.with_suffix('.json')}: {fault}" for fault in _json_faults(edition, name, columns, rows)]
-    for path in sorted(edition.rglob("*.xlsx")):
-        name = path.relative_to(edition)
-        here = {file.stem[:SHEET_NAME]: table for file, table in files.items() if file.parent == name.parent}
-        faults += [f"{name}: {fault}" for fault in _workbook_faults(path, here)]
-    faults += [f"datapackage.json: {fault}" for fault in _package_faults(edition, files)]
+    faults, columns = [], {}
+    for folder in sorted({path.parent for path in edition.rglob("*.csv")}):  # one at a time: all may not fit in memory
+        tables = {path: _read(path) for path in sorted(folder.glob("*.csv"))}
+        columns |= {str(path.relative_to(edition)): names for path, (names, _) in tables.items()}
+        if folder == edition:  # what has changed since the edition before has no copies
+            continue
+        sheets = {path.stem[:SHEET_NAME]: table for path, table in tables.items()}
+        copies = [
+            (path.with_suffix(".json"), _json_faults(path.with_suffix(".json"), *tables[path])) for path in tables
+        ]
+        copies += [(path, _workbook_faults(path, sheets)) for path in sorted(folder.glob("*.xlsx"))]
+        faults += [f"{path.relative_to(edition)}: {fault}" for path, found in copies for fault in found]
+    faults += [f"datapackage.json: {fault}" for fault in _package_faults(edition, columns)]
     for path in sorted(edition.glob("*.zip")):
         faults += [f"{path.name}: {fault}" for fault in _zip_faults(edition, path)]
     return faults
@@ -51,8 +54,7 @@ def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     return columns, rows
 
 
-def _json_faults(edition: Path, name: Path, columns: list[str], rows: list[list[str]]) -> Iterator[str]:
-    path = (edition / name).with_suffix(".json")
+def _json_faults(path: Path, columns: list[str], rows: list[list[str]]) -> Iterator[str]:
     told = json.loads(path.read_text("utf-8")) if path.is_file() else None
     if not isinstance(told, list) or len(told) != len(rows):
         yield "its rows are not those of the CSV file"
@@ -140,21 +142,22 @@ def _same_cell(value, column: str, cell: str, hidden: bool) -> bool:
     return value == (name if len(name) <= CELL else f"{name[: CELL - 1]}…")
 
 
-def _package_faults(edition: Path, files: dict[Path, tuple[list[str], list]]) -> Iterator[str]:
+def _package_faults(edition: Path, columns: dict[str, list[str]]) -> Iterator[str]:
+    """`columns` are those of each CSV file."""
     path = edition / "datapackage.json"
     package = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     resources = {resource["path"]: resource for resource in package.get("resources", [])}
-    for name in sorted(resources.keys() ^ {str(file) for file in files}):
+    for name in sorted(resources.keys() ^ columns.keys()):
         yield f"{name} is {'no file' if name in resources else 'not in it'}"
     for name, resource in resources.items():
-        if Path(name) not in files:
+        if name not in columns:
             continue
         content = (edition / name).read_bytes()
         if resource["bytes"] != len(content) or resource["hash"] != f"sha256:{hashlib.sha256(content).hexdigest()}":
             yield f"{name} is another file than it describes"
         schema = edition / resource["schema"]
         fields = json.loads(schema.read_text("utf-8"))["fields"] if schema.is_file() else []
-        if [field["name"] for field in fields] != files[Path(name)][0]:
+        if [field["name"] for field in fields] != columns[name]:
             yield f"{name} has other columns than it describes"
 
 
