@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sobstat.disclosure.mask import choose_mask
 from sobstat.edition import site as published
-from sobstat.edition.assets import write_assets
+from sobstat.edition.assets import contents, write_assets
 from sobstat.edition.check import check_edition
 from sobstat.edition.front import make_front, read_tables
 from sobstat.edition.information import write_information
@@ -143,7 +143,7 @@ def rerun(
 ) -> list[Path]:
     """Make an ad-hoc report for a region and any period, outside the publication and marked so; returns its pages.
 
-    `only` names notebooks; by default all of the params file.
+    Each is a file that needs no other. `only` names notebooks; by default all of the params file.
     Raises SobstatError and ReportError as `publish` does.
     """
     if unknown := [name for name in only if name not in params.notebooks]:
@@ -156,7 +156,7 @@ def rerun(
     pages = [Page(name, params.notebooks[name].title, region) for region in regions for name in chosen]
     edition = _plan(params, period, held, tuple(pages))
     choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
-    assets = write_assets(out / "assets")
+    assets = contents()
     target = out / f"{period.first}--{period.last}-ej-for-publicering"
     jobs = [
         Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, params.cell_timeout, adhoc=True)

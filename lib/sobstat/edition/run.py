@@ -21,6 +21,7 @@ from traitlets import default
 
 from sobstat.declarations import reports
 from sobstat.disclosure.rule import Thresholds
+from sobstat.edition.one_file import in_one_file
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError, SobstatError
@@ -53,7 +54,8 @@ class LocalKernelManager(AsyncKernelManager):
 class Job:
     """A page to make. It goes to `target/<page.address>`, its tables to `data/` beside it.
 
-    A cell may take `cell_timeout` seconds.
+    A cell may take `cell_timeout` seconds. `assets` are the names of the site's shared files; an ad-hoc page, which
+    stands alone, gets their texts.
     """
 
     page: Page
@@ -112,15 +114,22 @@ def make_page(job: Job) -> float:
     try:
         notebook = _execute(job, reached)
         files = _files(job, notebook)
-        html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
         for name, content in _with_other_forms(files, job).items():
             write_whole(job.file.parent / "data" / name, content)
-        write_whole(job.file, html)
+        write_whole(job.file, _html(job, notebook))
     except Exception as error:
         in_cell = isinstance(error, PapermillExecutionError | CellTimeoutError | DeadKernelError)
         cell = _cell_number(job.notebook, reached[-1]) if in_cell and reached else None
         raise PageFailed(job.page, cell, _reason(error, job)) from error
     return time.monotonic() - start
+
+
+def _html(job: Job, notebook: nbformat.NotebookNode) -> str:
+    if not job.adhoc:
+        return render_page(notebook, job.page, job.edition, job.assets)
+    names = {name: name for name in job.assets}
+    html = render_adhoc(notebook, job.page, job.edition, names, root="")
+    return in_one_file(html, job.assets, job.file.parent)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
