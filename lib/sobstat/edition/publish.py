@@ -19,11 +19,12 @@ from sobstat.edition.overview import render_edition_index
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
 from sobstat.edition.revision import find_revision
-from sobstat.edition.run import Job, check_notebook, write_whole
+from sobstat.edition.run import Job, check_notebook
 from sobstat.edition.told import tell_changes
 from sobstat.edition.versions import as_replacement, before, compared_with, folder_of, keep_former
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
-from sobstat.errors import ReportError, SobstatError
+from sobstat.errors import ReportError, SobstatError, no_such
+from sobstat.files import write_whole
 from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
 from sobstat.open_data.describe import describe_edition
 from sobstat.regions import Region
@@ -87,7 +88,7 @@ def publish(
             editions = published.addresses(site)
             standing = read_edition(site / str(month)) if str(month) in editions else None
             pages = _pages(params, list(regions), standing)
-            origin = made_from(warehouse, notebooks)
+            origin = made_from(warehouse, notebooks, params.notebooks)
             earlier = compared_with(site, editions, month, standing if replace is None else None)
             notices = standing.notices if standing else ()
             edition = _plan(params, period_of(month, params.months), held, pages, earlier, notices)
@@ -115,7 +116,7 @@ def publish(
                 _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
                 since = folder_of(site, edition.earlier) if edition.earlier else None
                 tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
-                if made_from(warehouse, notebooks) != origin:
+                if made_from(warehouse, notebooks, params.notebooks) != origin:
                     _throw_away(run, build)
                 write_information(build, edition, assets, warehouse)
                 describe_edition(build, edition)
@@ -147,7 +148,7 @@ def rerun(
     Raises SobstatError and ReportError as `publish` does.
     """
     if unknown := [name for name in only if name not in params.notebooks]:
-        raise SobstatError(f"There is no notebook {unknown[0]!r}: choose among {', '.join(params.notebooks)}.")
+        raise no_such("notebook", unknown[0], params.notebooks)
     chosen = list(only) or list(params.notebooks)
     for name in chosen:
         check_notebook(notebooks / f"{name}.ipynb")

@@ -25,7 +25,7 @@ from sobstat.edition.one_file import in_one_file
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError, SobstatError
-from sobstat.files import as_json, not_for_publication
+from sobstat.files import as_json, not_for_publication, write_whole
 from sobstat.months import Period
 from sobstat.open_data.workbook import make_workbook
 from sobstat.pseudonyms import KEY_VARIABLE
@@ -130,18 +130,6 @@ def _html(job: Job, notebook: nbformat.NotebookNode) -> str:
     names = {name: name for name in job.assets}
     html = render_adhoc(notebook, job.page, job.edition, names, root="")
     return in_one_file(html, job.assets, job.file.parent)
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file that is either whole or not there; text as UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _execute(job: Job, reached: list[str]) -> nbformat.NotebookNode:
