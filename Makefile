@@ -22,8 +22,8 @@ test: $(READY) ## from a fresh machine to passed tests: lint, format, everything
 	$(BIN)/ruff format --check lib tests notebooks
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-lab: $(READY) $(WAREHOUSE) ## JupyterLab on the notebooks, warehouse attached
-	cd notebooks && ../$(BIN)/jupyter lab
+lab: $(READY) $(WAREHOUSE) ## JupyterLab on a guide to the notebooks, warehouse attached
+	cd notebooks && ../$(BIN)/jupyter lab guide.ipynb
 
 $(WAREHOUSE): | $(READY)
 	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in

@@ -14,12 +14,13 @@ from extracts import NOW
 from sobstat.declarations import reports
 from sobstat.demo import write_demo
 from sobstat.disclosure.rule import Thresholds
-from sobstat.edition.assets import write_assets
+from sobstat.edition.assets import contents, write_assets
 from sobstat.edition.changes import CHANGES
 from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.front import MONTHS, render_months
 from sobstat.edition.information import write_information
 from sobstat.edition.notices import WITHDRAWN, Notice
+from sobstat.edition.one_file import in_one_file
 from sobstat.edition.overview import ARCHIVE, render_archive, render_edition_index, render_start, render_withdrawn
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page, Previous
@@ -126,9 +127,9 @@ def build_site(warehouse: Path, site: Path) -> None:
             (data / f"{page.notebook}.xlsx").write_bytes(workbook)
             file = site / str(EDITION.month) / page.address
             file.write_text(render_page(notebook, page, EDITION, assets), encoding="utf-8")
-            file.with_name(f"{page.notebook}-adhoc.html").write_text(
-                render_adhoc(notebook, page, EDITION, assets), encoding="utf-8"
-            )
+            adhoc = render_adhoc(notebook, page, EDITION, {name: name for name in assets}, root="")
+            adhoc = in_one_file(adhoc, contents(), file.parent)
+            file.with_name(f"{page.notebook}-adhoc.html").write_text(adhoc, encoding="utf-8")
         report.close()
     loads = Page("laddningar", "Laddningar", REGIONS[0])
     file = site / str(EDITION.month) / loads.address

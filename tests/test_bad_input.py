@@ -177,7 +177,7 @@ BAD_FILES = {
 def test_a_bad_file_stops_the_load_and_leaves_the_warehouse(tmp_path, warehouse, capsys, name, content, expected):
     before = state(warehouse.parent)
     folder = give(tmp_path / "in", name, content)
-    assert cli._run(["load", str(folder), "--warehouse", str(warehouse)]) == 2
+    assert cli.run(cli.app, ["load", str(folder), "--warehouse", str(warehouse)]) == 2
     said = capsys.readouterr().err
     assert [words for words in expected if words not in said] == []
     assert len(said) < 1000
@@ -214,7 +214,7 @@ def bomb(pattern: str) -> bytes:
 LOAD_AND_TELL_PEAK = """
 import re, sys
 from sobstat import cli
-code = cli._run(sys.argv[1:])
+code = cli.run(cli.app, sys.argv[1:])
 print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 sys.exit(code)
 """
@@ -298,7 +298,7 @@ def test_a_file_of_no_known_kind_is_not_passed_over_in_silence(tmp_path, capsys)
     folder = give(tmp_path / "in", "arenden.csv", lines(ROW))
     give(folder, "Behandlare.XLSX", b"PK")
     give(folder, "readme.txt", "x")
-    assert cli._run(["load", str(folder), "--warehouse", str(tmp_path / "w.duckdb")]) == 0
+    assert cli.run(cli.app, ["load", str(folder), "--warehouse", str(tmp_path / "w.duckdb")]) == 0
     said = capsys.readouterr().err
     assert "Behandlare.XLSX was passed over" in said
     assert "readme.txt" not in said
@@ -494,7 +494,7 @@ def test_too_many_rows_set_aside_fail_the_load_unless_told_to_go_on(tmp_path, wa
     rows = [changed(transaktion_id=f"T{n}", status="" if n < 2 else "Done") for n in range(100)]
     folder = give(tmp_path / "in", "arenden.csv", lines(*rows))
     load = ["load", str(folder), "--warehouse", str(warehouse)]
-    assert cli._run(load) == 2
+    assert cli.run(cli.app, load) == 2
     said = capsys.readouterr().err
     assert "2 of 100 rows cannot be used" in said
     assert "2 row(s): status is missing" in said
@@ -599,7 +599,7 @@ def test_a_bad_warehouse_is_told_and_left_alone(tmp_path, warehouse, capsys, mon
     spoil(warehouse)
     before = state(warehouse.parent)
     folder = give(tmp_path / "in", "arenden.csv", lines(ROW))
-    assert cli._run(["load", str(folder), "--warehouse", str(warehouse)]) == 2
+    assert cli.run(cli.app, ["load", str(folder), "--warehouse", str(warehouse)]) == 2
     assert message in capsys.readouterr().err
     assert state(warehouse.parent) == before
 
@@ -644,7 +644,7 @@ def test_what_may_not_be_read_or_written_is_told(loaded, capfd, forbid, message)
                 os.chown(path, 65534, 65534)
         before = state(folder)
         forbid(folder)
-        assert run_as_nobody(lambda: cli._run(["load", str(folder), "--warehouse", f"{folder}/w.duckdb"])) == 2
+        assert run_as_nobody(lambda: cli.run(cli.app, ["load", str(folder), "--warehouse", f"{folder}/w.duckdb"])) == 2
         said = capfd.readouterr().err
         assert message in said
         assert "Traceback" not in said

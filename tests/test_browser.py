@@ -1,5 +1,7 @@
 """The pages in a real Chromium, from plain files: without a network, without JavaScript, by keyboard, with axe."""
 
+import shutil
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -27,6 +29,21 @@ def test_page_asks_nobody_and_complains_of_nothing(open_page, site, address):
     outside = [url for url in page.requests if not url.startswith((site.as_uri(), "data:,"))]
     assert outside == []
     assert page.title() != "taken"
+
+
+def test_an_adhoc_report_is_one_file_that_works_anywhere(open_page, site, tmp_path):
+    mailed = shutil.copy(site / "2025-10/riket/oversikt-adhoc.html", tmp_path / "bilaga.html")
+    page = open_page(mailed, offline=True)
+    assert page.locator("#per-veckodag .chart .live svg").is_visible()
+    row = page.locator(f"{TREE} tbody button").nth(1)
+    row.click()
+    assert row.get_attribute("aria-expanded") == "true"
+    with page.expect_download() as started:
+        page.locator("#per-veckodag .actions a[download]").click()
+    assert started.value.suggested_filename == "per-veckodag.csv"
+    assert started.value.path().read_bytes() == (site / "2025-10/riket/data/per-veckodag.csv").read_bytes()
+    assert page.faults == []
+    assert [url for url in page.requests if not url.startswith("data:")] == [mailed.as_uri()]
 
 
 def test_charts_are_upgraded_and_described(open_page):

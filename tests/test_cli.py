@@ -2,12 +2,19 @@
 
 import hashlib
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from sobstat.cli import app
+from sobstat.declarations import dimensions, measures, reports
+
+ROOT = Path(__file__).parent.parent
 EXAMPLE = Path(__file__).parent / "example"
 PERIOD = ["--from", "2025-09", "--to", "2025-10"]
 
@@ -31,6 +38,7 @@ WRONG_USE = {
     "no such option": (["table", "per-lan", "--form", "2025-09"], "No such option"),
     "missing option": (["table", "per-lan", "--from", "2025-09"], "Missing option '--to'"),
     "no such report": (["table", "per-kommun", *PERIOD], "no report 'per-kommun'"),
+    "almost a report": (["table", "per-laan", *PERIOD], "nearest match is per-lan"),
     "no such region": (["table", "per-lan", *PERIOD, "--region", "skone"], "nearest match is skane"),
     "no such format": (["table", "per-lan", *PERIOD, "--format", "xml"], "no format 'xml'"),
     "too early": (["table", "per-lan", "--from", "2015-09", "--to", "2025-10"], "data are shown from 2015-10"),
@@ -132,10 +140,60 @@ def test_quiet_says_nothing(folder):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_help_without_arguments():
+def test_help_without_arguments_tells_a_newcomer_what_to_do():
     done = sobstat()
+    printed = done.stdout.decode()
     assert done.returncode == 0
-    assert all(command in done.stdout.decode() for command in ["demo", "load", "table", "publish", "rerun"])
+    assert all(command in printed for command in ["demo", "load", "table", "publish", "rerun"])
+    assert "sobstat demo --out data/in" in printed
+    assert "\x1b" not in printed  # no colours where there is no terminal
+
+
+def test_every_command_shows_examples_that_it_understands():
+    shown = {command.name: command.epilog for command in app.registered_commands}
+    for name, epilog in shown.items():
+        examples = [line for line in epilog.splitlines() if line.startswith("sobstat ")]
+        assert examples, name
+        for example in examples:
+            words = shlex.split(example.partition(" >")[0])[1:]
+            command = get_command(app)
+            assert words[0] in command.commands
+            command.commands[words[0]].make_context(words[0], words[1:])  # raises for what it does not take
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("sobstat re", {"rerun", "republish"}),
+        ("sobstat table per-1000-per-l", {"per-1000-per-lan"}),
+        ("sobstat table per-lan --region vasterb", {"vasterbotten"}),
+        ("sobstat table per-lan --format j", {"json"}),
+        ("sobstat rerun --from 2016-1", {"2016-10", "2016-11", "2016-12"}),
+        ("sobstat rerun --notebook inv", {"invanare"}),
+    ],
+)
+def test_the_tab_key_completes(typed, expected):
+    words = {"_SOBSTAT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    command = Path(sys.executable).with_name("sobstat")
+    done = subprocess.run([command], env=os.environ | words, capture_output=True, text=True, cwd=ROOT)
+    assert set(done.stdout.split()) == expected
+
+
+def test_load_as_json(tmp_path):
+    outcomes = []
+    for _ in range(2):
+        done = sobstat("load", EXAMPLE, "--warehouse", "w.duckdb", "--json", "--quiet", cwd=tmp_path)
+        result = json.loads(done.stdout)
+        outcomes.append((result["outcome"], result["rows"]["read"], result["created"]))
+    assert outcomes == [("loaded", 436, True), ("nothing new", 436, False)]
+
+
+def test_list_names_all_that_can_be_asked_for():
+    listed = json.loads(sobstat("list", "--json").stdout)
+    assert [report["id"] for report in listed["reports"]] == list(reports())
+    assert [measure["definition"] for measure in listed["measures"]] == [m.definition for m in measures().values()]
+    printed = sobstat("list").stdout.decode()
+    assert all(name in printed for name in [*reports(), *measures(), *dimensions()])
 
 
 def test_sources_prints_the_contract():

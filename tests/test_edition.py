@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup
 from sobstat.declarations import reports
 from sobstat.demo import write_demo
 from sobstat.edition.check import check_edition
-from sobstat.edition.manifest import read_edition
+from sobstat.edition.manifest import made_from, read_edition
 from sobstat.edition.plan import EditionParams, plan_pages, read_params
 from sobstat.edition.publish import publish, rerun
 from sobstat.edition.run import check_notebook
@@ -318,6 +318,11 @@ def test_the_checks_see_what_is_missing(site, tmp_path):
     (build / "gotland" / "data" / "per-lan.csv").unlink()
     with pytest.raises(ReportError, match=r"per-lan\.csv is missing"):
         check_edition(build, read_edition(build), site)
+
+
+def test_a_notebook_that_the_params_file_does_not_name_is_no_part_of_an_edition(warehouse):
+    assert (NOTEBOOKS / "guide.ipynb").is_file()
+    assert set(made_from(warehouse, NOTEBOOKS, ["oversikt"])["notebooks"]) == {"oversikt.ipynb"}
 
 
 def test_a_rerun_is_marked_and_stands_apart(warehouse, params, tmp_path):

@@ -185,13 +185,13 @@ def test_json_and_spreadsheets_hold_the_names_as_text(site):
 def test_the_command_prints_the_same_bytes_and_steers_no_terminal(site, warehouse, capsysbinary):
     for report_id in reports():
         ask = ["table", report_id, "--from", "2024-11", "--to", "2025-10", "--warehouse", str(warehouse)]
-        assert cli._run([*ask, "--format", "csv"]) == 0
+        assert cli.run(cli.app, [*ask, "--format", "csv"]) == 0
         sys.stdout.flush()
         printed = capsysbinary.readouterr().out
         assert printed == (site / "2025-10" / "riket" / "data" / f"{report_id}.csv").read_bytes()
     for form in ("text", "json"):
         ask = ["table", "per-process", "--from", "2025-09", "--to", "2025-10", "--warehouse", str(warehouse)]
-        assert cli._run([*ask, "--format", form]) == 0
+        assert cli.run(cli.app, [*ask, "--format", form]) == 0
         sys.stdout.flush()
         assert steers(capsysbinary.readouterr().out.decode("utf-8")) == []
 

@@ -14,8 +14,7 @@ import pytest
 
 from extracts import NOW, make_extract, write_extract
 from mortal import KEY, run, start_another_writer, started
-from sobstat import draft
-from sobstat.cli import _run
+from sobstat import cli, draft
 from sobstat.demo import write_demo
 from sobstat.edition.plan import read_params
 from sobstat.edition.publish import rerun
@@ -268,7 +267,7 @@ def test_reading_shows_nothing_to_others(tmp_path, warehouse, permissive, monkey
     watcher.start()
     try:
         period = ["--from", "2025-09", "--to", "2025-09", "--warehouse", str(warehouse)]
-        assert _run(["table", "per-lan", "--format", "csv", *period]) == 0
+        assert cli.run(cli.app, ["table", "per-lan", "--format", "csv", *period]) == 0
         tables = set(seen)
         rerun(
             warehouse,

@@ -1,4 +1,7 @@
-"""The two exceptions that people meet."""
+"""The two exceptions that people meet, and what is said of a name that is not there."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class SobstatError(Exception):
@@ -10,3 +13,16 @@ class SobstatError(Exception):
 
 class ReportError(Exception):
     """A report that failed while it was made; the command line exits with 1."""
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that is most like another; None if none is so like it as `cutoff`, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> SobstatError:
+    """The error for a name that is not there: all that are, and the nearest of them."""
+    names = list(known)
+    near = nearest(str(name), names)
+    hint = f"; the nearest match is {near}" if near else ""
+    return SobstatError(f"There is no {what} {name!r}: choose among {', '.join(names)}{hint}.")

@@ -5,7 +5,6 @@ row's number in it. What a row is worth is the load's business.
 """
 
 import csv
-import difflib
 import glob
 import gzip
 import hashlib
@@ -19,7 +18,7 @@ import duckdb
 import pandas as pd
 
 from sobstat.contract import Source, sources
-from sobstat.errors import SobstatError
+from sobstat.errors import SobstatError, nearest
 from sobstat.names import shortened, visible
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -137,8 +136,8 @@ def _check_columns(source: Source, found: list[str]) -> None:
         raise FileFault(f"column {', '.join(twice)} occurs twice in the header; expected once.")
     missing = [name for name in source.columns if name not in known]
     if missing:
-        near = {name: difflib.get_close_matches(name, lowered, n=1) for name in missing}
-        hints = [f"{name} (nearest found: {lowered[at[0]]})" if (at := near[name]) else name for name in missing]
+        near = {name: nearest(name, lowered) for name in missing}
+        hints = [f"{name} (nearest found: {lowered[at]})" if (at := near[name]) else name for name in missing]
         listed = shortened(", ".join(found), CHARACTERS_SAID)
         raise FileFault(visible(f"column {', '.join(hints)} is missing; found {listed}."))
 

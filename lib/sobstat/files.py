@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+from pathlib import Path
 
 import pandas as pd
 
@@ -67,6 +69,18 @@ def as_json(text: str) -> str:
     """A table's CSV as a list of rows, one a line, each an object with the table's columns; null where it is empty."""
     rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in read_rows(text))
     return f"[\n{rows}\n]\n"
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that is either whole or not there; text as UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def to_json(table: pd.DataFrame) -> str:

@@ -1,9 +1,8 @@
 """Riket and the 21 län: codes, names and the slugs used in addresses."""
 
-import difflib
 from dataclasses import dataclass
 
-from sobstat.errors import SobstatError
+from sobstat.errors import SobstatError, nearest
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,7 @@ def parse_region(text: str) -> Region:
     wanted = " ".join(str(text).lower().split())
     if region := _BY_SPELLING.get(wanted):
         return region
-    near = difflib.get_close_matches(wanted, _BY_SPELLING, n=1, cutoff=0)
-    hint = _BY_SPELLING[near[0]] if near else RIKET
+    hint = _BY_SPELLING[nearest(wanted, _BY_SPELLING, cutoff=0) or "riket"]
     raise SobstatError(
         f"Unknown region {text!r}: write riket, or a län by code, slug or name; "
         f"the nearest match is {hint.slug} ({hint.namn})."

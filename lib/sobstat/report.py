@@ -5,7 +5,7 @@
     report.breakdown(["startade", "behandlare"], by=["process"])  any other
 
 Both return pandas DataFrames in which small counts of residents are hidden already, and with them what would give
-these away.
+these away. What a table shows, of whom and when, stands in its `attrs`, which pandas hands on.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sobstat.declarations import Measure, Report, reports
+from sobstat.declarations import Measure, Report, dimensions, measures, reports
+from sobstat.described import Names, about_table, show_captions
 from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
-from sobstat.errors import SobstatError
+from sobstat.errors import SobstatError, no_such
+from sobstat.files import not_for_publication, to_csv, write_whole
 from sobstat.months import Period, this_month
 from sobstat.regions import Region, parse_region
 from sobstat.tables import build_facts, make_table
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 
 
 class RegionReport:
-    """The figures of one region and period; made by `open_report`."""
+    """The figures of one region and period; made by `open_report`.
+
+    `measures`, `by` and `reports` hold the names that may be asked for: `report.measures.` and the Tab key list them.
+    """
 
     def __init__(self, region: Region, period: Period, warehouse: Path, thresholds: Thresholds):
         self.region = region
@@ -41,6 +46,7 @@ class RegionReport:
         self.warehouse = warehouse
         self.thresholds = thresholds
         self.progress: Progress = lambda step, done, total: None
+        self.measures, self.by, self.reports = Names(measures()), Names(dimensions()), Names(reports())
         self._stack = ExitStack()
         self.con = self._stack.enter_context(session())
         attach(self.con, warehouse)
@@ -52,25 +58,41 @@ class RegionReport:
         Raises SobstatError for an unknown id.
         """
         report = find_report(report_id)
-        return self._make(report.measures, report.by, report.drilldown)
+        return self._make(report.title, report.measures, report.by, report.drilldown)
 
-    def breakdown(self, measures: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+    def breakdown(self, measures: str | Sequence[str], by: str | Sequence[str]) -> pd.DataFrame:
         """Any measures of measures.yml, broken down by any dimensions of dimensions.yml.
 
         A breakdown that no report has is not protected against others: its hidden counts may be worked out.
         Raises SobstatError for unknown names, or a breakdown that a measure does not have.
         """
-        return self._make(list(measures), list(by), False)
+        names, groups = ([given] if isinstance(given, str) else list(given) for given in (measures, by))
+        return self._make(None, names, groups, False)
 
-    def _make(self, names: list[str], by: list[str], drilldown: bool) -> pd.DataFrame:
+    def save(self, table: pd.DataFrame, path: str | Path) -> Path:
+        """Write a table as a CSV file like those of the publication, whole or not at all; returns its path.
+
+        Each row says that it is not for publication: nothing has checked the table against what is published.
+        Raises SobstatError for a path that does not end with .csv.
+        """
+        path = Path(path)
+        if path.suffix != ".csv":
+            raise SobstatError(f"{path} is no name for a CSV file: let it end with .csv.")
+        write_whole(path, not_for_publication(to_csv(table)))
+        return path
+
+    def _make(self, title: str | None, names: list[str], by: list[str], drilldown: bool) -> pd.DataFrame:
         def complementary(table: pd.DataFrame, counted: list[Measure]) -> Mapping[str, pd.Series]:
             if not any(self.thresholds.of(measure) for measure in counted):
                 return {}
             return self.mask.rows(table, by, counted, self.region, self.period)
 
-        return make_table(
+        table = make_table(
             self.con, names, by, drilldown=drilldown, thresholds=self.thresholds, complementary=complementary
         )
+        about = {"period": self.period.title, "region": self.region.namn, "synthetic": self.synthetic}
+        table.attrs = about_table(title, names, by) | about
+        return table
 
     @cached_property
     def mask(self) -> Mask:
@@ -111,7 +133,7 @@ class RegionReport:
 def find_report(report_id: str) -> Report:
     """A report's declaration; raises SobstatError, naming all, for an unknown id."""
     if report_id not in reports():
-        raise SobstatError(f"There is no report {report_id!r}: choose among {', '.join(reports())}.")
+        raise no_such("report", report_id, reports())
     return reports()[report_id]
 
 
@@ -142,4 +164,5 @@ def open_report(
     for name, value in thresholds.as_dict().items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise SobstatError(f"{name} is {value!r}: give a whole number, 0 or more.")
+    show_captions()
     return RegionReport(parse_region(region), period, Path(warehouse), thresholds)

@@ -15,7 +15,7 @@ from sobstat.additive import refuse_sums
 from sobstat.contract import sources
 from sobstat.declarations import Dimension, Measure, dimensions, measures
 from sobstat.disclosure.rule import Thresholds, protect
-from sobstat.errors import SobstatError
+from sobstat.errors import SobstatError, no_such
 from sobstat.months import Period
 from sobstat.regions import LAN, RIKET, Region
 from sobstat.warehouse import as_loaded, table_of
@@ -123,7 +123,7 @@ def count(con: duckdb.DuckDBPyConnection, names: list[str], by: list[str], *, dr
 
 def _declared(declared: dict, name: str, what: str):
     if name not in declared:
-        raise SobstatError(f"There is no {what} {name!r}: choose among {', '.join(declared)}.")
+        raise no_such(what, name, declared)
     return declared[name]
 
 

@@ -10,7 +10,7 @@ from sobstat import loads
 from sobstat.declarations import Measure, dimensions, measures, releases, reports
 from sobstat.edition.pages import INFORMATION, SERVICE, common
 from sobstat.edition.plan import Edition
-from sobstat.edition.run import write_whole
+from sobstat.files import write_whole
 from sobstat.periods import MAIN, PERIODS
 from sobstat.report import open_report
 from sobstat.swedish import day_in_words, enumerate_words, percent, whole

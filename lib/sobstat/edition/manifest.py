@@ -11,7 +11,7 @@ from sobstat.declarations import definitions
 from sobstat.disclosure.rule import Thresholds
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page, Publisher
-from sobstat.edition.run import write_whole
+from sobstat.files import write_whole
 from sobstat.fingerprints import code_hash, hash_all, sha256
 from sobstat.months import Month, Period
 from sobstat.periods import MAIN
@@ -21,9 +21,9 @@ from sobstat.warehouse import load_history
 MANIFEST = "manifest.json"
 
 
-def made_from(warehouse: Path, notebooks: Path) -> dict:
+def made_from(warehouse: Path, notebooks: Path, names: Iterable[str]) -> dict:
     """What an edition is made from: the latest load and every file that was loaded, each measure's definition by its
-    version, and the hashes of code and notebooks.
+    version, and the hashes of code and of the notebooks that it names.
     """
     inputs = load_history(warehouse)
     return {
@@ -31,7 +31,7 @@ def made_from(warehouse: Path, notebooks: Path) -> dict:
         "inputs": inputs,
         "definitions": definitions(),
         "code": {"version": version("sobstat"), "sha256": code_hash()},
-        "notebooks": hash_all(notebooks.glob("*.ipynb"), notebooks),
+        "notebooks": hash_all((notebooks / f"{name}.ipynb" for name in names), notebooks),
     }
 
 

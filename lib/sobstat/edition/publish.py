@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sobstat.disclosure.mask import choose_mask
 from sobstat.edition import site as published
-from sobstat.edition.assets import write_assets
+from sobstat.edition.assets import contents, write_assets
 from sobstat.edition.check import check_edition
 from sobstat.edition.front import make_front, read_tables
 from sobstat.edition.information import write_information
@@ -19,11 +19,12 @@ from sobstat.edition.overview import render_edition_index
 from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
 from sobstat.edition.revision import find_revision
-from sobstat.edition.run import Job, check_notebook, write_whole
+from sobstat.edition.run import Job, check_notebook
 from sobstat.edition.told import tell_changes
 from sobstat.edition.versions import as_replacement, before, compared_with, folder_of, keep_former
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
-from sobstat.errors import ReportError, SobstatError
+from sobstat.errors import ReportError, SobstatError, no_such
+from sobstat.files import write_whole
 from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
 from sobstat.open_data.describe import describe_edition
 from sobstat.regions import Region
@@ -87,7 +88,7 @@ def publish(
             editions = published.addresses(site)
             standing = read_edition(site / str(month)) if str(month) in editions else None
             pages = _pages(params, list(regions), standing)
-            origin = made_from(warehouse, notebooks)
+            origin = made_from(warehouse, notebooks, params.notebooks)
             earlier = compared_with(site, editions, month, standing if replace is None else None)
             notices = standing.notices if standing else ()
             edition = _plan(params, period_of(month, params.months), held, pages, earlier, notices)
@@ -115,7 +116,7 @@ def publish(
                 _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
                 since = folder_of(site, edition.earlier) if edition.earlier else None
                 tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
-                if made_from(warehouse, notebooks) != origin:
+                if made_from(warehouse, notebooks, params.notebooks) != origin:
                     _throw_away(run, build)
                 write_information(build, edition, assets, warehouse)
                 describe_edition(build, edition)
@@ -143,11 +144,11 @@ def rerun(
 ) -> list[Path]:
     """Make an ad-hoc report for a region and any period, outside the publication and marked so; returns its pages.
 
-    `only` names notebooks; by default all of the params file.
+    Each is a file that needs no other. `only` names notebooks; by default all of the params file.
     Raises SobstatError and ReportError as `publish` does.
     """
     if unknown := [name for name in only if name not in params.notebooks]:
-        raise SobstatError(f"There is no notebook {unknown[0]!r}: choose among {', '.join(params.notebooks)}.")
+        raise no_such("notebook", unknown[0], params.notebooks)
     chosen = list(only) or list(params.notebooks)
     for name in chosen:
         check_notebook(notebooks / f"{name}.ipynb")
@@ -156,7 +157,7 @@ def rerun(
     pages = [Page(name, params.notebooks[name].title, region) for region in regions for name in chosen]
     edition = _plan(params, period, held, tuple(pages))
     choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
-    assets = write_assets(out / "assets")
+    assets = contents()
     target = out / f"{period.first}--{period.last}-ej-for-publicering"
     jobs = [
         Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, params.cell_timeout, adhoc=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 
 from sobstat.edition.plan import PARAMS, Edition, EditionParams, Page
-from sobstat.edition.run import PageFailed, write_whole
+from sobstat.edition.run import PageFailed
 from sobstat.errors import ReportError, SobstatError
+from sobstat.files import write_whole
 
 PUBLISHED, UNCHANGED, FAILED = "published", "unchanged", "failed"
 MADE, KEPT, NOT_MADE = "made", "kept", "not made"

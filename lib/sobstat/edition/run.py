@@ -21,10 +21,11 @@ from traitlets import default
 
 from sobstat.declarations import reports
 from sobstat.disclosure.rule import Thresholds
+from sobstat.edition.one_file import in_one_file
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page
 from sobstat.errors import ReportError, SobstatError
-from sobstat.files import as_json, not_for_publication
+from sobstat.files import as_json, not_for_publication, write_whole
 from sobstat.months import Period
 from sobstat.open_data.workbook import make_workbook
 from sobstat.pseudonyms import KEY_VARIABLE
@@ -53,7 +54,8 @@ class LocalKernelManager(AsyncKernelManager):
 class Job:
     """A page to make. It goes to `target/<page.address>`, its tables to `data/` beside it.
 
-    A cell may take `cell_timeout` seconds.
+    A cell may take `cell_timeout` seconds. `assets` are the names of the site's shared files; an ad-hoc page, which
+    stands alone, gets their texts.
     """
 
     page: Page
@@ -112,10 +114,9 @@ def make_page(job: Job) -> float:
     try:
         notebook = _execute(job, reached)
         files = _files(job, notebook)
-        html = (render_adhoc if job.adhoc else render_page)(notebook, job.page, job.edition, job.assets)
         for name, content in _with_other_forms(files, job).items():
             write_whole(job.file.parent / "data" / name, content)
-        write_whole(job.file, html)
+        write_whole(job.file, _html(job, notebook))
     except Exception as error:
         in_cell = isinstance(error, PapermillExecutionError | CellTimeoutError | DeadKernelError)
         cell = _cell_number(job.notebook, reached[-1]) if in_cell and reached else None
@@ -123,16 +124,12 @@ def make_page(job: Job) -> float:
     return time.monotonic() - start
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file that is either whole or not there; text as UTF-8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+def _html(job: Job, notebook: nbformat.NotebookNode) -> str:
+    if not job.adhoc:
+        return render_page(notebook, job.page, job.edition, job.assets)
+    names = {name: name for name in job.assets}
+    html = render_adhoc(notebook, job.page, job.edition, names, root="")
+    return in_one_file(html, job.assets, job.file.parent)
 
 
 def _execute(job: Job, reached: list[str]) -> nbformat.NotebookNode:

@@ -22,8 +22,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sobstat.draft import sync
-from sobstat.edition.run import write_whole
 from sobstat.errors import SobstatError
+from sobstat.files import write_whole
 from sobstat.months import Month
 
 EDITIONS, STATES, NOW, BUILD = ".editions", ".states", ".now", ".build"

@@ -14,8 +14,7 @@ from sobstat.disclosure.rule import HIDDEN, Thresholds
 from sobstat.edition.changes import CHANGES, DERIVED, GROUP_COLUMNS, SMALL
 from sobstat.edition.plan import Edition
 from sobstat.edition.revision import Revision
-from sobstat.edition.run import write_whole
-from sobstat.files import to_csv
+from sobstat.files import to_csv, write_whole
 from sobstat.loads import CHANGES_PLACE, StatusTable
 from sobstat.regions import parse_region
 from sobstat.swedish import number, percent, whole

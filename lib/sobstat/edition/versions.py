@@ -20,8 +20,8 @@ from sobstat.edition.notices import REPLACED, WITHDRAWN, make_notice
 from sobstat.edition.overview import render_withdrawn
 from sobstat.edition.pages import mark_as_former
 from sobstat.edition.plan import Edition, Previous
-from sobstat.edition.run import write_whole
 from sobstat.errors import SobstatError
+from sobstat.files import write_whole
 from sobstat.months import Month
 
 

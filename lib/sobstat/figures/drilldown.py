@@ -67,6 +67,11 @@ def as_script(report_id: str, data: dict) -> str:
     return f"sobstat.rows({script_json(report_id)}, {script_json(data)});\n"
 
 
+def as_data(report_id: str, script: str) -> str:
+    """The data of such a file as JSON, for a page that holds them itself."""
+    return script.removeprefix(f"sobstat.rows({script_json(report_id)}, ").removesuffix(");\n")
+
+
 def _labels(table: pd.DataFrame, by: list[Dimension]) -> pd.Series:
     """Each row's own name; with its id where siblings share a name."""
     names = pd.Series(TOTAL, index=table.index, dtype=object)

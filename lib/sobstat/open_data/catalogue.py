@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from sobstat.declarations import reports
 from sobstat.edition.plan import Edition, Publisher
-from sobstat.edition.run import write_whole
+from sobstat.files import write_whole
 from sobstat.open_data.package import PACKAGE, tables_of
 from sobstat.open_data.texts import (
     CSV,

@@ -11,7 +11,7 @@ from pathlib import Path
 from sobstat.declarations import dimensions, reports
 from sobstat.edition.changes import CHANGES
 from sobstat.edition.plan import Edition, Page
-from sobstat.edition.run import write_whole
+from sobstat.files import write_whole
 from sobstat.fingerprints import sha256
 from sobstat.open_data.columns import Column, columns_of
 from sobstat.open_data.texts import (

@@ -1,0 +1,80 @@
+"""The command `sobstat`, on one page: its commands, grouped by who needs them, each with examples.
+
+Exit codes: 0 done; 1 a report failed; 2 wrong use or wrong input. Messages go to standard error.
+"""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from sobstat.cli import data, figures, publication
+from sobstat.cli.terminal import FLAGS, flags, run
+
+START = """Monthly national statistics on Stöd och behandling.
+
+First time here? These make an example and show a table of it:
+
+    sobstat demo --out data/in --arenden 3000 --to 2025-10
+
+    sobstat load data/in
+
+    sobstat table per-process --from 2024-11 --to 2025-10
+
+`sobstat COMMAND --help` shows examples of each command."""
+
+app = typer.Typer(help=START, epilog="`sobstat --install-completion` lets the Tab key complete names and months.")
+
+
+def _add(panel: str, function, *examples: str, name: str | None = None) -> None:
+    """Add a command; its help ends with the examples."""
+    epilog = "\n\n".join(["Examples:", *(f"sobstat {example}" for example in examples)])
+    app.command(name, epilog=epilog, rich_help_panel=panel)(function)
+
+
+_add(
+    "Figures",
+    figures.table,
+    "table per-lan --from 2024-11 --to 2025-10",
+    "table per-process --from 2025-10 --to 2025-10 --region skane --format csv > processer.csv",
+)
+_add("Figures", figures.list_names, "list", "list --json", name="list")
+_add(
+    "Figures",
+    figures.rerun,
+    "rerun --from 2025-03 --to 2025-06 --region skane --notebook oversikt",
+    'rerun --from 2015-10 --to 2025-10 --region "Region Skåne" --no-open',
+)
+_add("Data", data.load, "load data/in", "load data/in --json")
+_add("Data", data.sources, "sources")
+_add("Data", data.demo, "demo --out data/in --arenden 300000 --to 2025-10")
+_add(
+    "Publication",
+    publication.publish,
+    "publish",
+    "publish --month 2025-10 --region riket --region skane",
+)
+_add(
+    "Publication",
+    publication.republish,
+    'republish --month 2025-10 --reason "Rättade uppgifter från Region Skåne"',
+)
+_add("Publication", publication.withdraw, 'withdraw --month 2025-10 --reason "Ett fel i uppgifterna utreds"')
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but what went wrong.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of what went wrong.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"sobstat {version('sobstat')}")
+
+
+def main() -> None:
+    """Run the command line; `--quiet` and `--verbose` may stand anywhere in it."""
+    flags.update(argument for argument in sys.argv[1:] if argument in FLAGS)
+    arguments = [argument for argument in sys.argv[1:] if argument not in FLAGS]
+    sys.exit(run(app, arguments or ["--help"]))

@@ -1,0 +1,72 @@
+"""Commands that bring data in."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sobstat.cli.options import AsJson, LastMonth, Warehouse
+from sobstat.cli.terminal import print_json, progress, say, say_wrong
+from sobstat.warehouse import DEFAULT_WAREHOUSE
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write the extract to.")],
+    arenden: Annotated[int, typer.Option(help="How many ärenden.")] = 300_000,
+    to: LastMonth = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+) -> None:
+    """Write a synthetic extract that looks like the real service."""
+    from sobstat.demo import write_demo
+    from sobstat.months import this_month
+
+    with progress() as show:
+        last = to or str(this_month() + -1)
+        write_demo(out, arenden, last, seed, lambda n, total: show("Making ärenden", n, total))
+    say(f"A synthetic extract of {arenden} ärenden stands in {out}.")
+
+
+def load(
+    folder: Annotated[Path, typer.Argument(help="The extract folder.", metavar="DIR")],
+    warehouse: Warehouse = DEFAULT_WAREHOUSE,
+    max_set_aside: Annotated[
+        float,
+        typer.Option(
+            help="Fail if more than this share of the rows cannot be used; 1 to go on whatever.", min=0, max=1
+        ),
+    ] = 0.01,
+    as_json: AsJson = False,
+) -> None:
+    """Load an extract folder into the warehouse, all or nothing."""
+    from sobstat.load import load_extract
+    from sobstat.load_log import logged
+
+    with logged(folder, warehouse, say_wrong) as log, progress() as show:
+        result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=show)
+        log.outcome = "loaded" if result.changed else "nothing new"
+    total = result.total
+    if as_json:
+        print_json({"outcome": log.outcome, "warehouse": warehouse, "rows": asdict(total), **asdict(result)})
+    for name in result.ignored:
+        say(f"{name} was passed over: it is named as a source, but is no .csv, .csv.gz or .parquet file.")
+    if not result.changed:
+        say(f"Nothing new: all {total.read} rows of {folder} are in {warehouse} already; it was left as it is.")
+        return
+    say(
+        f"Loaded {folder} into {warehouse}: {total.read} rows read = {total.kept} kept + {total.repeats} repeats "
+        f"+ {total.set_aside} set aside."
+    )
+    if result.created:
+        say(f"  {warehouse} is a new warehouse.")
+    if result.removed:
+        say(f"  {result.removed} rows of replaced sources are gone.")
+    for source, reason, rows in [*result.reasons, *result.notices]:
+        say(f"  {source}: {rows} row(s): {reason}")
+
+
+def sources() -> None:
+    """Print what an extract must hold: every source, its columns and what they accept."""
+    from sobstat.contract import documentation
+
+    typer.echo(documentation())
