@@ -26,7 +26,9 @@ Case and staff counts are shown, unless their own thresholds are set; then they 
 residents are at most starts is counted among what is known. Without them, that few starts mean few residents is the
 source's own choice; only that no start means no resident is then counted as known.
 
-The choice covers every report of reports.yml and every region, whatever part of them an edition holds, so the same
-count is hidden or shown everywhere: on the pages, in the files, in `sobstat table`, in a rerun of the same period.
+The choice covers every report of reports.yml, every region and every period of periods.py, whatever part of them an
+edition holds, so the same count is hidden or shown everywhere: on the pages, in the files, in `sobstat table`, in a
+rerun of the same period. All periods end with the same month, so each holds the shorter ones: events add to what the
+months between bring, persons overlap, and where there is not one event more there is not one person more.
 A breakdown that no report has is under the primary rule alone.
 """
