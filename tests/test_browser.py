@@ -35,7 +35,7 @@ def test_an_adhoc_report_is_one_file_that_works_anywhere(open_page, site, tmp_pa
     mailed = shutil.copy(site / "2025-10/riket/oversikt-adhoc.html", tmp_path / "bilaga.html")
     page = open_page(mailed, offline=True)
     assert page.locator("#per-veckodag .chart .live svg").is_visible()
-    row = page.locator(f"{TREE} tbody button").nth(1)
+    row = open_tree(page).locator("tbody button").nth(1)
     row.click()
     assert row.get_attribute("aria-expanded") == "true"
     with page.expect_download() as started:
