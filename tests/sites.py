@@ -82,7 +82,7 @@ def chart(report: RegionReport, report_id: str) -> alt.Chart:
     return (
         alt.Chart(table[[*by, measure]], description="Staplar: ett antal för varje grupp.", height=alt.Step(12))
         .mark_bar(clip=True)
-        .encode(alt.Y(group), alt.X(measure, type="quantitative"), tooltip=[group, measure])
+        .encode(alt.Y(group), alt.X(measure, type="quantitative"), tooltip=[*by, measure])
     )
 
 

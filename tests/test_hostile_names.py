@@ -34,6 +34,7 @@ from sobstat.files import to_text
 from sobstat.load import load_extract
 from sobstat.months import Month, Period
 from sobstat.names import as_cell, from_cell, isolated, shortened, visible
+from sobstat.periods import MAIN
 from sobstat.regions import parse_region
 from sobstat.report import open_report
 
@@ -131,6 +132,7 @@ def site(warehouse, tmp_path_factory):
     """An edition of Riket, and an ad-hoc report in a folder inside, both by the real notebooks."""
     site = tmp_path_factory.mktemp("hostile") / "site"
     params, notebooks = read_params(ROOT / "params" / "edition.yml"), ROOT / "notebooks"
+    params = params.model_copy(update={"periods": [MAIN]})
     publish(warehouse, site, params, month=MONTH, regions=[parse_region("riket")], notebooks=notebooks)
     period = Period.parse("2025-09", "2025-10")
     rerun(warehouse, site / "adhoc", params, period, [parse_region("skane")], only=["invanare"], notebooks=notebooks)

@@ -129,7 +129,7 @@ def test_the_command_prints_the_published_json(two_months, capsysbinary):
     site, warehouse = two_months
     for report_id in ("per-lan", "vardtagare-per-kon", "per-region-vardgivare-moment-orsak"):
         ask = ["table", report_id, "--from", "2025-10", "--to", "2025-11", "--warehouse", str(warehouse)]
-        assert cli._run([*ask, "--format", "json"]) == 0
+        assert cli.run(cli.app, [*ask, "--format", "json"]) == 0
         sys.stdout.flush()
         assert capsysbinary.readouterr().out == (site / f"2025-11/riket/data/{report_id}.json").read_bytes()
 

@@ -374,7 +374,7 @@ def test_adhoc_page_is_marked_and_leads_nowhere_else(site):
     html = (site / "2025-10/skane/oversikt-adhoc.html").read_text("utf-8")
     assert "<strong>Ej för publicering.</strong>" in html
     links = [attrs["href"] for tag, attrs in Elements(html).found if tag == "a"]
-    assert {link.partition("/")[0].partition("#")[0] for link in links} == {"", "data:text"}
+    assert {link.partition("/")[0].partition("#")[0] for link in links} == {"", "data:text", "data:application"}
 
 
 def text_of(file: Path) -> str:

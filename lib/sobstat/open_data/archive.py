@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sobstat.declarations import reports
 from sobstat.edition.changes import CHANGES
+from sobstat.edition.manifest import MANIFEST
 from sobstat.edition.plan import Edition
 from sobstat.files import write_whole
 from sobstat.open_data.package import CHANGES_TITLE, PACKAGE
@@ -19,12 +20,15 @@ TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def write_archive(build: Path, edition: Edition) -> None:
-    """Write `lasmig.txt`, and the zip of all files of a built edition but its pages."""
+    """Write `lasmig.txt`, and the zip of all files of a built edition but its pages, and its manifest, which a killed
+    run may have left and which comes after everything else.
+    """
     write_whole(build / ABOUT, about(edition))
+    left_out = (archive_name(edition), MANIFEST)
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(build.rglob("*")):
-            if path.is_file() and path.suffix not in PAGES and path.name != archive_name(edition):
+            if path.is_file() and path.suffix not in PAGES and path.name not in left_out:
                 info = zipfile.ZipInfo(str(path.relative_to(build)), TIME)
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
