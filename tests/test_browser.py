@@ -39,7 +39,7 @@ def test_an_adhoc_report_is_one_file_that_works_anywhere(open_page, site, tmp_pa
     row.click()
     assert row.get_attribute("aria-expanded") == "true"
     with page.expect_download() as started:
-        page.locator("#per-veckodag .actions a[download]").click()
+        page.locator("#per-veckodag .actions a[download$=csv]").click()
     assert started.value.suggested_filename == "per-veckodag.csv"
     assert started.value.path().read_bytes() == (site / "2025-10/riket/data/per-veckodag.csv").read_bytes()
     assert page.faults == []

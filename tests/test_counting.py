@@ -733,6 +733,7 @@ def test_a_resident_count_of_ten_is_hidden_and_eleven_is_shown(figures):
         | manad   | kon    | vardtagare | vardtagare_status |
         | 2025-09 | Kvinna |            | dold              |
         | 2025-09 | Man    |            | dold              |
+        | 2025-09 | Okänt  |            | dold              |
         | 2025-10 | Kvinna | 11         |                   |
         | 2025-10 | Man    |            | dold              |
         | 2025-10 | Okänt  |            | dold              |
