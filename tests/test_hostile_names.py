@@ -209,7 +209,8 @@ def test_no_name_is_in_a_files_name(site):
 @pytest.mark.parametrize("address", [*PAGES, ADHOC])
 def test_a_page_is_whole_and_holds_no_control_character(site, address):
     text = (site / address).read_text("utf-8")
-    assert steers(text) == []
+    # The program of charts, which an ad-hoc page holds itself, has tabs of its own.
+    assert steers(re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)) == []
     assert len(text.encode()) < 2_000_000
     page = soup(site, address)
     assert page.find_all(["img", "b", "i", "iframe", "object"]) == []
