@@ -183,14 +183,14 @@ def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray, l
 def _apart(system: System, side: Side, todo: np.ndarray) -> np.ndarray:
     """Some of the cells, the largest first, that one table can serve: of which no two are tied directly.
 
-    Upwards, of which no two are tied to the same cell: it would have to rise for all of them.
+    Upwards, of which no two are tied to the same cell, unless they are many: it would have to rise for all of them.
     Downwards, a few can be served together: what falls for one falls for what is tied to it.
     """
     if side.sign > 0 and todo.sum() <= FEW:
         return np.flatnonzero(todo)
     columns = system.rows.tocsc()
     used = np.zeros(max(system.rows.shape), dtype=bool)
-    careful = side.sign < 0
+    careful = side.sign < 0 and todo.sum() <= MANY
     picked = []
     for cell in sorted(np.flatnonzero(todo), key=lambda cell: (-system.counts[cell], cell)):
         own = columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]]
