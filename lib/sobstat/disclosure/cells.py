@@ -149,10 +149,11 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
     by_measure: dict[str, dict[Group, int]] = {}
     for (name, group), at in cells.number.items():
         by_measure.setdefault(name, {})[group] = at
-    by_group = {name: _by_group(_by_time(here)) for name, here in by_measure.items()}
-    for name, here in by_measure.items():
+    by_time = {name: _by_time(here) for name, here in by_measure.items()}
+    by_group = {name: _by_group(times) for name, times in by_time.items()}
+    for name in by_measure:
         measure = measures()[name]
-        for at_one_time in _by_time(here).values():
+        for at_one_time in by_time[name].values():
             for coarse, fine, added in _breakdowns(at_one_time):
                 exact = measure.additive or (
                     measure.fact == WINDOWED_FACT and all(dimensions()[name].person for name in added)

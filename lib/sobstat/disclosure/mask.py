@@ -1,8 +1,9 @@
 """The choice of what is hidden in a period: made once for the whole country, then the same wherever figures are shown.
 
 Periods that are published together are chosen for together. That takes seconds to minutes, so it is kept in a folder
-beside the warehouse, which only its owner can open: a file for each period and thresholds, good for as long as data
-and program stay as they are. The files name cells, with the reason why each is hidden, but hold no counts.
+beside the warehouse, which only its owner can open: a file for each family of periods and thresholds, good for as long
+as data and program stay as they are. A file names the cells that are hidden besides those that the primary rule hides,
+and tells how many cells there are; it holds no counts of anything else.
 """
 
 import hashlib

@@ -6,8 +6,8 @@ Entries have ids of their own that never change; addresses are relative to the f
 from uuid import NAMESPACE_OID, uuid5
 
 from sobstat.edition.notices import REPLACED
-from sobstat.edition.pages import SERVICE
 from sobstat.edition.plan import Edition
+from sobstat.open_data.texts import SERVICE
 from sobstat.templating import render
 
 FEED = "feed.xml"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sobstat import loads
 from sobstat.declarations import Measure, dimensions, measures, releases, reports
-from sobstat.edition.pages import INFORMATION, SERVICE, common
+from sobstat.edition.pages import INFORMATION, common
 from sobstat.edition.plan import Edition
 from sobstat.files import write_whole
+from sobstat.open_data.texts import SERVICE
 from sobstat.periods import MAIN, PERIODS
 from sobstat.report import open_report
 from sobstat.swedish import day_in_words, enumerate_words, percent, whole

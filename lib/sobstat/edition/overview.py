@@ -7,11 +7,11 @@ from markupsafe import Markup
 
 from sobstat.declarations import measures, reports
 from sobstat.edition.key_figures import COLUMNS, key_figures, latest_values
-from sobstat.edition.pages import SERVICE, common
+from sobstat.edition.pages import common
 from sobstat.edition.plan import Edition
 from sobstat.figures.svg import draw, specification
 from sobstat.loads import releases
-from sobstat.open_data.texts import archive_name
+from sobstat.open_data.texts import SERVICE, archive_name
 from sobstat.regions import LAN, RIKET
 from sobstat.swedish import day_in_words, enumerate_words, known, number
 from sobstat.templating import render

@@ -16,12 +16,11 @@ from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.months import Month
 from sobstat.open_data.dataset import dataset
+from sobstat.open_data.texts import SERVICE
 from sobstat.periods import MAIN, PERIODS
 from sobstat.regions import Region
 from sobstat.swedish import day_in_words
 from sobstat.templating import render
-
-SERVICE = "Statistik för Stöd och behandling"
 
 
 @dataclass(frozen=True)
