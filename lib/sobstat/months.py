@@ -26,6 +26,9 @@ class Month:
         year, month0 = divmod(self.year * 12 + self.month - 1 + months, 12)
         return Month(year, month0 + 1)
 
+    def __sub__(self, other: "Month") -> int:
+        return (self.year - other.year) * 12 + self.month - other.month
+
     @property
     def first_day(self) -> date:
         return date(self.year, self.month, 1)
@@ -53,7 +56,7 @@ FIRST_MONTH = Month(2015, 10)
 AVSLUTNINGSORSAK_FROM = Month(2022, 3)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Period:
     """Whole months `first` to `last`, both included."""
 
@@ -62,8 +65,7 @@ class Period:
 
     @property
     def months(self) -> list[Month]:
-        count = (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1
-        return [self.first + n for n in range(count)]
+        return [self.first + n for n in range(self.last - self.first + 1)]
 
     @property
     def end(self) -> date:

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
-from sobstat.disclosure.choose import Progress, System, with_implied
+from sobstat.disclosure.choose import Progress, System
 from sobstat.disclosure.rule import Thresholds
 from sobstat.months import Month, Period
 from sobstat.regions import RIKET, Region
@@ -181,7 +181,7 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
         counts=counts,
         thresholds=np.array([thresholds.of(measures()[name]) for name, _ in cells.number], dtype=float),
         published=np.array(cells.published, dtype=bool),
-        known_zero=with_implied(zero & (counts == 0), counts, matrix, exact),
+        known_zero=zero & (counts == 0),
         # A small count is less of a loss than a large one, and a detail less than a total.
         costs=(1 + np.log1p(counts) / 5) * np.array([0.9 ** len(group) for _, group in cells.number]),
         rows=matrix,
@@ -247,13 +247,14 @@ def _in_time(times: dict[Period, int], exact: bool, events: list[int | None]) ->
     A period without a single event more than the shorter one has the same persons.
     """
     rows: list[Row] = []
+    months = [(time.first, at) for time, at in times.items() if time.first == time.last]
     for inner, outer in pairwise([None, *_nested(times)]):
         if outer.first == outer.last:
             continue
-        rest = [month for month in outer.months if inner is None or month < inner.first]
+        end = inner.first if inner else outer.last + 1
         parts = [times[inner]] if inner else []
-        parts += [times[time] for month in rest if (time := Period(month, month)) in times]
-        if len(parts) == len(rest) + (inner is not None):
+        parts += [at for month, at in months if outer.first <= month < end]
+        if len(parts) == end - outer.first + (inner is not None):
             rows += _whole_and_parts(times[outer], parts, exact)
         else:
             rows += [Row([times[outer], part], [1.0, -1.0], False) for part in parts]
@@ -279,7 +280,7 @@ def _at_most(times: dict[Period, int], others: list[dict[Period, int]]) -> list[
 def _nested(times: Iterable[Period]) -> list[Period]:
     """The periods that end with the last month, each of which holds those before it."""
     last = max((time.last for time in times), default=None)
-    return sorted((time for time in times if time.last == last), key=lambda time: len(time.months))
+    return sorted((time for time in times if time.last == last), reverse=True)
 
 
 def _holds(counts: np.ndarray, row: Row) -> bool:

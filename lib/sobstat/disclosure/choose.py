@@ -8,7 +8,7 @@ cheapest table in which shown counts differ too says which of them must be hidde
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linprog
@@ -53,28 +53,6 @@ class System:
         return self.published & (self.counts <= self.thresholds)
 
 
-def with_implied(zero: np.ndarray, counts: np.ndarray, rows: csr_matrix, exact: np.ndarray) -> np.ndarray:
-    """Cells known to be 0, with those of which that follows: the parts of a zero, a whole of zeros, and so on.
-
-    Tables that agree with the rows can be added up, so one table has every cell above 0 that can be.
-    """
-    open_ = np.flatnonzero((counts == 0) & ~zero)
-    if not len(open_):
-        return zero
-    raised = csr_matrix((np.ones(len(open_)), (np.arange(len(open_)), open_)), shape=(len(open_), len(zero)))
-    values = _solve(
-        bmat([[rows, None], [raised, -eye(len(open_))]]).tocsr(),
-        np.zeros(rows.shape[0] + len(open_)),
-        np.append(exact, np.zeros(len(open_), dtype=bool)),
-        np.append(np.zeros(len(zero)), -np.ones(len(open_))),
-        np.zeros(len(zero) + len(open_)),
-        np.append(np.where(zero, 0, np.inf), np.ones(len(open_))),
-    )
-    found = zero.copy()
-    found[open_] = values[len(zero) :] < 1 - TOLERANCE
-    return found
-
-
 @dataclass(frozen=True, eq=False)
 class Side:
     """Up to where a hidden count must be able to move: downwards (`sign` 1) or upwards (-1)."""
@@ -92,18 +70,86 @@ def sides(system: System) -> tuple[Side, Side]:
 
 def choose_complementary(system: System, progress: Progress = lambda step, done, total: None) -> np.ndarray:
     """The cells to hide besides the primary ones, as a boolean array. Deterministic."""
-    chosen = np.zeros(len(system.counts), dtype=bool)
-    parts = [part for part in _separate(system) if system.primary[part].any()]
+    condensed, number = _condensed(system)
+    hidden = condensed.primary
+    parts = [part for part in _separate(condensed) if hidden[part].any()]
     total, done = sum(len(part) for part in parts), 0
     for part in parts:
 
         def tell(left: int, sofar: int = done + len(part)) -> None:
             progress("Protecting small counts", max(sofar - left, 0), total)
 
-        chosen[part] = _choose(_only(system, part), tell)
+        hidden[part] = _choose(_only(condensed, part), tell)
         done += len(part)
     progress("Protecting small counts", total, total)
-    return chosen
+    # What is known to be 0 has no number (-1).
+    return np.append(hidden, False)[number] & system.published & ~system.primary
+
+
+def _condensed(system: System) -> tuple[System, np.ndarray]:
+    """The system with cells that are known to be equal as one, and without those that are known to be 0; and the number
+    that each cell has there, -1 for these.
+    """
+    condensed, number = _merged(system)
+    zero = _implied_zero(condensed)
+    if not zero.any():
+        return condensed, number
+    return _merged(replace(system, known_zero=system.known_zero | np.append(zero, True)[number]))
+
+
+def _merged(system: System) -> tuple[System, np.ndarray]:
+    """`_condensed`, for the zeros that are noted, and for cells of which each is known to be at least the other."""
+    live = np.flatnonzero(~system.known_zero)
+    rows = system.rows[:, live]
+    short = np.flatnonzero(np.diff(rows.indptr) == 2)
+    first, second = (rows.indptr[short] + place for place in (0, 1))
+    comparing = rows.data[first] == -rows.data[second]
+    short, first, second = short[comparing], first[comparing], second[comparing]
+    turned = rows.data[first] < 0
+    more = rows.indices[np.where(turned, second, first)]
+    less = rows.indices[np.where(turned, first, second)]
+    exact = system.exact[short]
+    more, less = np.append(more, less[exact]), np.append(less, more[exact])
+    at_least = csr_matrix((np.ones(len(more)), (more, less)), shape=(len(live), len(live)))
+    many, label = connected_components(at_least, connection="strong")
+    merged = (rows @ csr_matrix((np.ones(len(live)), (np.arange(len(live)), label)), shape=(len(live), many))).tocsr()
+    merged.eliminate_zeros()
+    # A row that no counts could break tells nothing.
+    falls = np.asarray(merged.minimum(0).sum(axis=1)).ravel() < 0
+    telling = (np.diff(merged.indptr) > 0) & (system.exact | falls)
+
+    counts, thresholds, costs = np.zeros(many), np.zeros(many), np.zeros(many)
+    published = np.zeros(many, dtype=bool)
+    counts[label] = system.counts[live]
+    np.maximum.at(thresholds, label, system.thresholds[live])
+    np.logical_or.at(published, label, system.published[live])
+    np.add.at(costs, label, np.where(system.published, system.costs, 0)[live])
+    number = np.full(len(system.counts), -1)
+    number[live] = label
+    known_zero = np.zeros(many, dtype=bool)
+    return System(counts, thresholds, published, known_zero, costs, merged[telling], system.exact[telling]), number
+
+
+def _implied_zero(system: System) -> np.ndarray:
+    """Cells that must be 0 since others are: the parts of a zero, a whole of zeros, and so on.
+
+    Tables that agree with the rows can be added up, so one table has every cell above 0 that can be.
+    """
+    open_, many = np.flatnonzero(system.counts == 0), len(system.counts)
+    zero = np.zeros(many, dtype=bool)
+    if not len(open_):
+        return zero
+    raised = csr_matrix((np.ones(len(open_)), (np.arange(len(open_)), open_)), shape=(len(open_), many))
+    values = _solve(
+        bmat([[system.rows, None], [raised, -eye(len(open_))]]).tocsr(),
+        np.zeros(system.rows.shape[0] + len(open_)),
+        np.append(system.exact, np.zeros(len(open_), dtype=bool)),
+        np.append(np.zeros(many), -np.ones(len(open_))),
+        np.zeros(many + len(open_)),
+        np.append(np.full(many, np.inf), np.ones(len(open_))),
+    )
+    zero[open_] = values[many:] < 1 - TOLERANCE
+    return zero
 
 
 def _separate(system: System) -> list[np.ndarray]:
@@ -134,7 +180,7 @@ def _choose(system: System, tell: Callable[[int], None]) -> np.ndarray:
     """The cells to hide besides the primary ones; `tell` hears how many hidden cells are not proved yet."""
     hidden = system.primary.copy()
     down, up = sides(system)
-    open_ = {down: hidden & ~system.known_zero, up: hidden & ~system.known_zero}
+    open_ = {down: hidden, up: hidden}
     while any(todo.any() for todo in open_.values()):
         for side in open_:
             todo = unproven(system, hidden, side, open_[side])
@@ -162,7 +208,6 @@ def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray, l
     while todo.any():
         lower = np.where(free, 0.0, system.counts)
         upper = np.where(free, np.inf, system.counts)
-        upper[system.known_zero] = 0.0
         (lower if side.sign > 0 else upper)[todo] = side.goal[todo]
         values = system.counts.copy()
         values[free] = _solve(
@@ -229,7 +274,6 @@ def _cheapest(system: System, hidden: np.ndarray, side: Side, picked: np.ndarray
     free = near & (hidden | ~system.published)
     shown = near & ~free
     lower, upper = np.zeros(len(hidden)), np.full(len(hidden), np.inf)
-    upper[system.known_zero] = 0.0
     (upper if side.sign > 0 else lower)[picked] = side.goal[picked]
     rows = (abs(system.rows) @ near) > 0
     matrix, exact = system.rows[rows], system.exact[rows]
