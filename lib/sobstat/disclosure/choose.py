@@ -4,27 +4,30 @@ Whoever reads an edition knows the shown counts, and every equation and bound th
 that agrees with all of that, and in which a hidden count is as low (or as high) as it must be able to be, proves
 the count to be protected; one such table proves it for many cells at once. For a cell for which there is none, the
 cheapest table in which shown counts differ too says which of them must be hidden with it.
+
+A table is sought as how far each count rises or falls from the true one. Then to stay is where the solver starts, and
+to move a few cells takes it a few steps, however large the system.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import highspy
 import numpy as np
+from highspy._core import _Highs  # highspy.Highs is the same with callbacks, and prints a banner when it is made
 from scipy.optimize import linprog
 from scipy.sparse import bmat, csr_matrix, eye, hstack
 from scipy.sparse.csgraph import connected_components
 
 # Counts are whole numbers, so differences below this are the solver's.
 TOLERANCE = 1e-6
-# When a further table proves so few of the remaining cells, those that are left are looked at one by one.
-WORTHWHILE = 0.01
+# When a further table proves so few of the remaining cells, those that are left are served, picked apart.
+WORTHWHILE = 0.1
+# To move so many cells at once, the solver had better look at the whole system first.
+MANY = 1000
 
-# So many cells are not served a few at a time; so few are served at once.
-MANY = 500
-FEW = 60
-# Cells tied to a cell over more steps than this are not asked to help it, where nearer ones can.
-NEAR = 4
+# How a count can differ from the true one: the rows of an array of moves.
+RISE, FALL = 0, 1
 
 Progress = Callable[[str, int, int], None]
 
@@ -52,20 +55,12 @@ class System:
         """Cells that do not exceed their threshold."""
         return self.published & (self.counts <= self.thresholds)
 
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """Up to where a hidden count must be able to move: downwards (`sign` 1) or upwards (-1)."""
-
-    sign: int
-    goal: np.ndarray
-
-
-def sides(system: System) -> tuple[Side, Side]:
-    """Lower by the threshold, or 0; and past the threshold (cells that exceed it are there already)."""
-    down = Side(1, np.maximum(system.counts - system.thresholds, 0))
-    up = Side(-1, np.maximum(system.counts, system.thresholds + 1))
-    return down, up
+    @property
+    def needed(self) -> np.ndarray:
+        """How far each hidden count must be able to rise (past the threshold; cells that exceed it are there already)
+        and to fall (by the threshold, or to 0).
+        """
+        return np.stack([np.maximum(self.thresholds + 1 - self.counts, 0), np.minimum(self.counts, self.thresholds)])
 
 
 def choose_complementary(system: System, progress: Progress = lambda step, done, total: None) -> np.ndarray:
@@ -177,123 +172,122 @@ def _only(system: System, part: np.ndarray) -> System:
 
 
 def _choose(system: System, tell: Callable[[int], None]) -> np.ndarray:
-    """The cells to hide besides the primary ones; `tell` hears how many hidden cells are not proved yet."""
-    hidden = system.primary.copy()
-    down, up = sides(system)
-    open_ = {down: hidden, up: hidden}
-    while any(todo.any() for todo in open_.values()):
-        for side in open_:
-            todo = unproven(system, hidden, side, open_[side])
-            open_[side] = np.zeros_like(todo)
+    """The cells to hide, primary ones included; `tell` hears how many moves of them are not proved yet."""
+    programme = _Programme(system)
+    hidden, needed = system.primary, programme.needed
+    left = hidden & (needed > 0)
+    while left.any():
+        for way in (FALL, RISE):
+            todo = _unproven(programme, hidden, way, left[way])
+            left[way] = False
             while todo.any():
-                picked = _apart(system, side, todo)
-                more = _hide_for(system, hidden, side, picked)
-                todo[picked] = False
-                hidden |= more
-                # Others may need nothing more now; where these needed nothing, only far cells may prove it of others.
-                todo = unproven(system, hidden, side, todo, look_near=more.any())
-                tell(int(todo.sum() + sum(others.sum() for others in open_.values())))
-                open_[down] = open_[down] | more  # they exceed the threshold: upwards they are where they must be
-    return hidden & ~system.primary
+                tell(int(todo.sum() + left.sum()))
+                picked = _apart(system, todo, 1)
+                stuck = picked & ~programme.reached(hidden, way, picked)
+                todo = todo & (stuck | ~picked)
+                if stuck.any():
+                    served = _apart(system, stuck, 2)
+                    more = programme.hide_for(hidden, way, served)
+                    hidden = hidden | more
+                    left |= more & (needed > 0)
+                    todo = todo & ~served
+                    if more.any():  # and may be enough for others
+                        todo = _unproven(programme, hidden, way, todo)
+    return hidden
 
 
-def unproven(system: System, hidden: np.ndarray, side: Side, todo: np.ndarray, look_near: bool = False) -> np.ndarray:
-    """Those of `todo` for which no table was found in which they reach the side's goal."""
-    todo = todo.copy()
-    free = hidden | ~system.published
-    if look_near and todo.sum() <= MANY:
-        free &= _near(system, todo, NEAR, free)
-    rows = (abs(system.rows) @ free) > 0
-    matrix, exact = system.rows[rows], system.exact[rows]
+def _unproven(programme: "_Programme", hidden: np.ndarray, way: int, todo: np.ndarray) -> np.ndarray:
+    """Those of `todo` that are left when all are tried together, again and again for as long as that proves many."""
     while todo.any():
-        lower = np.where(free, 0.0, system.counts)
-        upper = np.where(free, np.inf, system.counts)
-        (lower if side.sign > 0 else upper)[todo] = side.goal[todo]
-        values = system.counts.copy()
-        values[free] = _solve(
-            matrix[:, free],
-            matrix @ np.where(free, 0, system.counts),
-            exact,
-            side.sign * todo[free].astype(float),
-            lower[free],
-            upper[free],
-        )
-        reached = todo & (side.sign * (values - side.goal) <= TOLERANCE)
-        todo &= ~reached
+        reached = programme.reached(hidden, way, todo)
+        todo = todo & ~reached
         if reached.sum() <= WORTHWHILE * todo.sum():
             break
     return todo
 
 
-def _apart(system: System, side: Side, todo: np.ndarray) -> np.ndarray:
-    """Some of the cells, the largest first, that one table can serve: of which no two are tied directly.
+class _Programme:
+    """The linear programmes about a system: how cells move in the cheapest table of some kind.
 
-    Upwards, of which no two are tied to the same cell, unless they are many: it would have to rise for all of them.
-    Downwards, a few can be served together: what falls for one falls for what is tied to it.
+    Moves have shape (2, cells): rises and falls. needed  how far each hidden count must be able to move
     """
-    if side.sign > 0 and todo.sum() <= FEW:
-        return np.flatnonzero(todo)
+
+    def __init__(self, system: System):
+        self._system, self.needed = system, system.needed
+        self._solver = _Highs()
+        self._solver.setOptionValue("output_flag", False)
+        self._solver.setOptionValue("threads", 1)
+        matrix = hstack([system.rows, -system.rows]).tocsr()
+        model = highspy.HighsLp()
+        model.num_row_, model.num_col_ = matrix.shape
+        model.row_lower_ = np.where(system.exact, 0, -(system.rows @ system.counts))
+        model.row_upper_ = np.where(system.exact, 0, np.inf)
+        model.col_cost_ = model.col_lower_ = model.col_upper_ = np.zeros(matrix.shape[1])
+        model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = (
+            matrix.indptr,
+            matrix.indices,
+            matrix.data,
+        )
+        self._solver.passModel(model)
+        self._columns = np.arange(matrix.shape[1], dtype=np.int32)
+
+    def reached(self, hidden: np.ndarray, way: int, todo: np.ndarray) -> np.ndarray:
+        """Those of `todo` that move as far as they need where these move as far as they can, and only hidden cells do."""
+        needed, (low, high) = self.needed[way], self._limits()
+        high[:, self._shown(hidden)] = 0
+        high[way, todo] = needed[todo]
+        cost = np.zeros_like(low)
+        cost[way, todo], cost[1 - way, todo] = -1, 1
+        moves = self._cheapest(cost, low, high, presolve=todo.sum() > MANY)
+        return todo & (moves[way] - moves[1 - way] >= needed - TOLERANCE)
+
+    def hide_for(self, hidden: np.ndarray, way: int, picked: np.ndarray) -> np.ndarray:
+        """The shown cells that differ in the cheapest table in which every picked cell moves as far as it needs."""
+        shown, (low, high) = self._shown(hidden), self._limits()
+        low[way, picked] = self.needed[way, picked]
+        high[1 - way, picked] = 0
+        moves = self._cheapest(np.tile(np.where(shown, self._system.costs, 0), (2, 1)), low, high)
+        return shown & (moves.sum(axis=0) > TOLERANCE)
+
+    def _shown(self, hidden: np.ndarray) -> np.ndarray:
+        return self._system.published & ~hidden
+
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the farthest moves of any table of counts."""
+        counts = self._system.counts
+        return np.zeros((2, len(counts))), np.stack([np.full(len(counts), np.inf), counts])
+
+    def _cheapest(self, cost: np.ndarray, low: np.ndarray, high: np.ndarray, presolve: bool = False) -> np.ndarray:
+        """The cheapest moves. Each programme starts anew, so that none depends on those before it."""
+        solver = self._solver
+        solver.clearSolver()
+        solver.setOptionValue("presolve", "on" if presolve else "off")
+        solver.changeColsCost(len(self._columns), self._columns, cost.ravel())
+        solver.changeColsBounds(len(self._columns), self._columns, low.ravel(), high.ravel())
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            raise RuntimeError(f"The cells to hide could not be chosen: {solver.getModelStatus()}")
+        return np.array(solver.getSolution().col_value).reshape(2, -1)
+
+
+def _apart(system: System, todo: np.ndarray, steps: int) -> np.ndarray:
+    """Some of the cells, the largest first: no two of them tied directly (1 step), or to the same cell (2)."""
     columns = system.rows.tocsc()
     used = np.zeros(max(system.rows.shape), dtype=bool)
-    careful = side.sign < 0 and todo.sum() <= MANY
-    picked = []
+    picked = np.zeros_like(todo)
     for cell in sorted(np.flatnonzero(todo), key=lambda cell: (-system.counts[cell], cell)):
-        own = columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]]
-        near = system.rows[own].indices if careful else own
+        near = columns.indices[columns.indptr[cell] : columns.indptr[cell + 1]]
+        if steps == 2:
+            near = system.rows[near].indices
         if not used[near].any():
             used[near] = True
-            picked.append(cell)
-    return np.array(picked, dtype=int)
+            picked[cell] = True
+    return picked
 
 
-def _hide_for(system: System, hidden: np.ndarray, side: Side, picked: np.ndarray) -> np.ndarray:
-    """The shown cells that differ in the cheapest table in which every picked cell reaches the side's goal.
-
-    Cells far from the picked ones stay as they are, if there is such a table.
-    """
-    own = np.zeros(len(hidden), dtype=bool)
-    own[picked] = True
-    everything = np.ones_like(own)
-    near, nearer = (_near(system, own, steps, everything) for steps in (NEAR, NEAR // 2))
-    for moving in (nearer, near, near | hidden | ~system.published):
-        with suppress(RuntimeError):
-            return _cheapest(system, hidden, side, picked, moving)
-    return _cheapest(system, hidden, side, picked, everything)
-
-
-def _near(system: System, cells: np.ndarray, steps: int, through: np.ndarray) -> np.ndarray:
-    """The cells that are tied to some cells over so many steps, each of them through such cells."""
-    ties = abs(system.rows)
-    near = cells
-    for _ in range(steps):
-        near = ((ties.T @ ((ties @ near) > 0)) > 0) & through
-    return near
-
-
-def _cheapest(system: System, hidden: np.ndarray, side: Side, picked: np.ndarray, near: np.ndarray) -> np.ndarray:
-    free = near & (hidden | ~system.published)
-    shown = near & ~free
-    lower, upper = np.zeros(len(hidden)), np.full(len(hidden), np.inf)
-    (upper if side.sign > 0 else lower)[picked] = side.goal[picked]
-    rows = (abs(system.rows) @ near) > 0
-    matrix, exact = system.rows[rows], system.exact[rows]
-    rises, falls = matrix[:, shown], -matrix[:, shown]
-    table = _solve(
-        hstack([matrix[:, free], rises, falls]).tocsr(),
-        matrix @ np.where(free, 0, system.counts),
-        exact,
-        np.concatenate([np.zeros(free.sum()), system.costs[shown], system.costs[shown]]),
-        np.concatenate([lower[free], np.zeros(2 * shown.sum())]),
-        np.concatenate([upper[free], np.full(shown.sum(), np.inf), system.counts[shown]]),
-    )
-    rise, fall = np.split(table[free.sum() :], 2)
-    more = np.zeros_like(hidden)
-    more[np.flatnonzero(shown)[(rise > TOLERANCE) | (fall > TOLERANCE)]] = True
-    return more
-
-
-def _solve(matrix: csr_matrix, fixed: np.ndarray, exact: np.ndarray, cost, lower, upper) -> np.ndarray:
-    """The cheapest values of the matrix's columns, beside what the other cells bring to each row.
+def _solve(matrix: csr_matrix, fixed: np.ndarray, exact: np.ndarray, cost, lower, upper, presolve=True) -> np.ndarray:
+    """The cheapest values of the matrix's columns, beside what each row holds already.
 
     Raises RuntimeError if there are none.
     """
@@ -304,7 +298,8 @@ def _solve(matrix: csr_matrix, fixed: np.ndarray, exact: np.ndarray, cost, lower
         A_eq=matrix[exact],
         b_eq=-fixed[exact],
         bounds=np.column_stack([lower, upper]),
-        method="highs",
+        method="highs-ds",
+        options={"presolve": presolve},
     )
     if result.status != 0:
         raise RuntimeError(f"The cells to hide could not be chosen: {result.message}")
