@@ -13,7 +13,7 @@ import pytest
 from extracts import load, make_extract
 from sobstat import charts
 from sobstat.declarations import measures
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError
 from sobstat.figures.svg import draw, specification
 from sobstat.regions import LAN

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sobstat.declarations import definitions
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page, Publisher
 from sobstat.files import write_whole

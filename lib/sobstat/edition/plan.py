@@ -7,7 +7,7 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
-from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
+from sobstat.disclosure.thresholds import MIN_ANTAL, Thresholds
 from sobstat.edition.notices import WITHDRAWN, Notice
 from sobstat.errors import SobstatError
 from sobstat.months import FIRST_MONTH, Month, Period

@@ -10,7 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from sobstat.declarations import Measure, measures, reports
-from sobstat.disclosure.rule import HIDDEN, Thresholds
+from sobstat.disclosure.rule import HIDDEN
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.changes import CHANGES, DERIVED, GROUP_COLUMNS, SMALL
 from sobstat.edition.plan import Edition
 from sobstat.edition.revision import Revision

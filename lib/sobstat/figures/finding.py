@@ -4,10 +4,10 @@ import pandas as pd
 
 from sobstat.additive import allow_sums
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
-from sobstat.figures.cells import dimensions_of, label, measures_of
+from sobstat.figures.cells import dimensions_of, known, label, measures_of
 from sobstat.months import Month
 from sobstat.names import isolated, shortened
-from sobstat.swedish import change, enumerate_words, known, number, percent, whole
+from sobstat.swedish import change, enumerate_words, number, percent, whole
 
 # How a group stands in a sentence: "flest startade i Skåne län".
 PHRASES = {
@@ -125,7 +125,7 @@ def _highest_and_lowest(table: pd.DataFrame, by: list[Dimension], rate: Measure)
 def _moved(what: str, before: int, now: int, first: str = "", last: str = "") -> str:
     """`startade ökade från 10 i maj 2025 till 12 i juni 2025 (+20,0 %)`."""
     verb = "ökade" if now > before else "minskade"
-    share = f" ({change(before, now)})" if before else ""
+    share = f" ({percent_of})" if (percent_of := change(before, now)) else ""
     if now == before:
         return f"{what} var lika många{first}{' som' if last else ''}{last}, {whole(now)}"
     return f"{what} {verb} från {whole(before)}{first} till {whole(now)}{last}{share}"
