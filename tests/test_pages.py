@@ -129,6 +129,16 @@ def test_swedish_numbers(written, expected):
             "I oktober 2025: 125 startade, 8 avslutade och 1 behandlare.",
         ),
         (
+            "per-manad",
+            table("manad startade startade_status avslutade behandlare", "2025-08 - dold - 1", "2025-09 20 - - 1"),
+            "Flest startade i september 2025: 20.",
+        ),
+        (
+            "per-1000-per-lan",
+            table("lan_kod lan startade_per_1000 vardtagare_per_1000", "01 Stockholm 0.25 -", "03 Uppsala 0.50 -"),
+            "Startade per 1 000 invånare är högst i Uppsala (0,50) och lägst i Stockholm (0,25).",
+        ),
+        (
             "pagaende-per-moment",
             table("manad moment pagaende", "2025-09 A 1", "2025-09 B 3", "2025-10 A 4", "2025-10 B 4"),
             "Pågående ökade från 4 i september 2025 till 8 i oktober 2025 (+100,0 %). "

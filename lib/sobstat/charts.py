@@ -273,6 +273,7 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> 
         return _on_land(counties, hidden)
     declared = next(m for m in measures().values() if m.column_name == measure)
     shade = alt.Opacity(f"{measure}:Q", title=declared.title, scale=alt.Scale(range=[0.1, 1], zero=True))
+    shade = shade.legend(tickCount=2)
     shown = counties.transform_filter(f"isValid(datum.{measure})")
     shown = shown.mark_geoshape(fill=COLOURS[declared.numerator], stroke=BORDER)
     return _on_land(counties, hidden, shown.encode(shade, tooltip=tooltips(*columns)))

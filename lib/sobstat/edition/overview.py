@@ -6,6 +6,7 @@ from datetime import date
 import pandas as pd
 from markupsafe import Markup
 
+from sobstat import SERVICE
 from sobstat.declarations import measures, reports
 from sobstat.edition.key_figures import COLUMNS, key_figures, latest_cells
 from sobstat.edition.pages import common
@@ -13,7 +14,7 @@ from sobstat.edition.plan import Edition
 from sobstat.figures.cells import Cell, cells_of, hidden_rows
 from sobstat.figures.svg import draw, specification
 from sobstat.loads import releases
-from sobstat.open_data.texts import SERVICE, archive_name
+from sobstat.open_data.texts import archive_name
 from sobstat.periods import MAIN
 from sobstat.regions import LAN, RIKET
 from sobstat.swedish import day_in_words, enumerate_words, number

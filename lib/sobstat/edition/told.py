@@ -51,6 +51,7 @@ def render_changes(revision: Revision, edition: Edition) -> str:
         earlier=revision.earlier,
         same_month=revision.earlier is not None and revision.earlier.month == edition.month,
         compared=whole(revision.compared),
+        several=len(edition.windows) > 1,
         changed=said,
         share=percent(changed / revision.compared) if changed else "",
         changed_any=changed > 0 and thresholds.min_antal > 0,

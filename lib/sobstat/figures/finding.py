@@ -52,6 +52,7 @@ def main_finding(table: pd.DataFrame, report: Report) -> str:
     if "manad" in report.by:
         return _over_time_by_group(table, by, shown[0])
     rates = [measure for measure in shown if measure.kind == "ratio" and measure.scale != 1]
+    rates = [rate for rate in rates if table[rate.column_name].notna().any()] or rates[:1]
     rates.sort(key=lambda rate: not measures()[rate.numerator].persons)
     if len(table) == 1:
         return _all_of(table.iloc[0], by, rates or shown)
@@ -148,7 +149,7 @@ def _over_time(table: pd.DataFrame, shown: list[Measure]) -> str:
         if known(before) and known(now):
             months = [] if parts else [_in_month(table.head(1)), _in_month(table.tail(1))]
             parts.append(_moved(measure.title.lower(), int(before), int(now), *months))
-    return _sentence(parts) if parts else NOTHING_SHOWN
+    return _sentence(parts) if parts else _largest(table, [dimensions()["manad"]], shown[0])
 
 
 def _over_time_by_group(table: pd.DataFrame, by: list[Dimension], measure: Measure) -> str:

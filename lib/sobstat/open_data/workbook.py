@@ -11,6 +11,7 @@ from datetime import date, datetime
 import pandas as pd
 import xlsxwriter
 
+from sobstat import SERVICE
 from sobstat.declarations import Report, reports
 from sobstat.edition.plan import Edition, Page
 from sobstat.figures.cells import hidden_rows, measures_of
@@ -21,7 +22,6 @@ from sobstat.open_data.columns import Column, columns_of
 from sobstat.open_data.texts import (
     ADHOC,
     HIDDEN_SIGN,
-    SERVICE,
     SIGNS,
     SYNTHETIC,
     UNDEFINED_SIGN,
