@@ -49,7 +49,7 @@ def _head(report: Report, page: Page, edition: Edition, adhoc: bool) -> list[str
 
 def _foot(report: Report, page: Page, edition: Edition) -> list[str]:
     """What stands under a sheet's table, a line each; an empty line parts them."""
-    return [*notes_of(report), *terms_of(edition), f"Citera: {citation(page, edition)}"]
+    return [*notes_of(report), *terms_of(edition), f"Citera: {citation(edition, page)}"]
 
 
 def make_workbook(page: Page, edition: Edition, tables: Mapping[str, str], adhoc: bool = False) -> bytes:
@@ -111,7 +111,7 @@ def _contents(book, forms: dict, page: Page, edition: Edition, ids: list[str], a
         row += 1
         sheet.write_string(row, 0, sign)
         sheet.write_string(row, 1, meaning)
-    for line in [*terms_of(edition), f"Citera: {citation(page, edition)}"]:
+    for line in [*terms_of(edition), f"Citera: {citation(edition, page)}"]:
         row += 1
         sheet.write_string(row, 0, line)
 

@@ -66,10 +66,10 @@
     });
     function attach(view) {
       view.addDataListener(CHOSEN, (_, tuples) => {
-        chosen = tuples;
-        const times = tuples.length ? tuples[0].values[0] : months;
-        menus[0].value = times[0];
-        menus[1].value = times[times.length - 1];
+        const times = tuples.flatMap((tuple) => tuple.values[0] || []).map(Number);
+        chosen = times.length ? tuples : [];
+        menus[0].value = times[0] || months[0];
+        menus[1].value = times[times.length - 1] || months[months.length - 1];
       });
       if (chosen.length) view.data(CHOSEN, chosen).run();
     }
