@@ -514,6 +514,10 @@ def notebook_with(**output) -> nbformat.NotebookNode:
             {"output_type": "display_data", "data": {"text/html": '<div></div><script src="https://x/v.js"></script>'}},
             "cell 1 shows a chart on its own",
         ),
+        (
+            {"output_type": "display_data", "data": alt.Chart(pd.DataFrame()).mark_point()._repr_mimebundle_()},
+            "cell 1 shows a chart on its own",
+        ),
     ],
 )
 def test_refused_outputs(output, reason):

@@ -102,6 +102,10 @@ def theme() -> alt.theme.ThemeConfig:
     }
 
 
+# In JupyterLab a chart on its own is a picture: Altair's own way asks a server elsewhere for the charts' program.
+alt.renderers.enable("svg")
+
+
 def unpivot(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A row for each measure: its title in the column `matt`, in the order of `names`, and its value in `antal`."""
     titles = [measures()[name].title for name in names]
