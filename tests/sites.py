@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from extracts import NOW
 from sobstat.declarations import reports
 from sobstat.demo import write_demo
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.assets import contents, write_assets
 from sobstat.edition.changes import CHANGES
 from sobstat.edition.feed import FEED, render_feed

@@ -1,9 +1,18 @@
 """The pages in a real Chromium, from plain files: without a network, without JavaScript, by keyboard, with axe."""
 
+import re
 import shutil
+from pathlib import Path
 
+import altair as alt
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+
+from sobstat import charts
+from sobstat.figures.svg import specification
+from sobstat.months import Month
+from sobstat.templating import script_json
 
 PAGES = (
     "index.html",
@@ -55,6 +64,51 @@ def test_charts_are_upgraded_and_described(open_page):
     tooltip = page.locator("#vg-tooltip-element")
     tooltip.wait_for(state="visible")
     assert "måndag" in tooltip.inner_text()
+
+
+def with_chart(site, chart) -> Path:
+    """A report's page with another chart for its weekdays."""
+    html = (site / REPORT).read_text("utf-8")
+    before, start, rest = html.partition('<section id="per-veckodag"')
+    spec = str(script_json(specification(chart.properties(description="x"))))
+    rest = re.sub(r"(vega-spec\">).*?(?=</script>)", lambda found: found[1] + spec, rest, count=1)
+    page = (site / REPORT).with_name("annat-diagram.html")
+    page.write_text(before + start + rest, encoding="utf-8")
+    return page
+
+
+def test_months_are_chosen_in_menus_as_with_the_pointer(open_page, site):
+    months = [str(Month(2023, 1) + n) for n in range(34)]
+    table = pd.DataFrame({"manad": months, "startade": range(34)})
+    lines = alt.Chart(table).mark_line().encode(charts.month_axis(), charts.amounts(alt.Y, table, "startade"))
+    page = open_page(with_chart(site, charts.over_time(lines)))
+    figure = page.locator("#per-veckodag")
+    first, last = figure.get_by_label("Från"), figure.get_by_label("Till")
+    chosen = [menu.locator("option:checked").inner_text() for menu in (first, last)]
+    assert chosen == ["januari 2023", "oktober 2025"]
+    february = figure.locator(".live text", has_text=re.compile("^feb$"))
+    assert february.count() == 0
+    first.select_option(label="januari 2025")
+    february.first.wait_for()
+    assert february.count() == 1
+    last.scroll_into_view_if_needed()
+    box = figure.locator(".live").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + box["height"] - 45)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + box["height"] - 45, steps=4)
+    page.mouse.up()
+    page.wait_for_function("menu => menu.selectedOptions[0].text.endsWith('2023')", arg=first.element_handle())
+    assert last.locator("option:checked").inner_text() != "oktober 2025"
+
+
+def test_a_county_on_a_map_leads_to_its_page(open_page, site):
+    table = pd.DataFrame({"lan_kod": ["12"], "lan": ["Skåne län"], "startade": [3]})
+    page = open_page(with_chart(site, charts.county_circles(table, "startade", ["lan"])))
+    county = page.locator("#per-veckodag .live .layer_1_marks path")
+    county.hover()
+    assert "leads" in page.locator("#per-veckodag .chart").get_attribute("class")
+    county.click()
+    page.wait_for_url("**/2025-10/skane/oversikt.html#per-veckodag")
 
 
 def test_without_javascript_charts_and_tables_show(open_page):
@@ -272,6 +326,10 @@ def test_print_shows_short_tables_and_definitions(open_page):
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("#per-1000-per-kon-och-alder tbody tr").last.is_visible()
     assert page.locator("#vardtagare-per-kon .definitions dd").first.is_visible()
-    assert page.locator("#vardtagare-per-kon .chart > svg").is_visible()
-    assert not page.locator("#vardtagare-per-kon .chart .live").is_visible()
+    assert page.locator("#per-1000-per-kon-och-alder .chart > svg").is_visible()
+    assert not page.locator("#per-1000-per-kon-och-alder .chart .live").is_visible()
     assert not page.locator(".tabs").is_visible()
+    page = open_page(REPORT)
+    open_tree(page)
+    page.emulate_media(media="print")
+    assert not page.locator(f"{TREE} .drill-tools").is_visible()

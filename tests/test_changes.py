@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from extracts import table
 from sobstat.declarations import reports
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.changes import Step, changed_figures, renamed, shown_figures
 
 

@@ -13,12 +13,13 @@ import pytest
 from extracts import load, make_extract
 from sobstat import charts
 from sobstat.declarations import measures
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError
 from sobstat.figures.svg import draw, specification
 from sobstat.regions import LAN
 from sobstat.report import RegionReport, open_report
 
+COUNTS = ["startade", "avslutade"]
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
@@ -168,6 +169,15 @@ def test_a_long_series_has_an_overview_which_its_drawing_leaves_out():
     assert svg.count("2024</text>") == 1
     assert "2023-01" in json.dumps(spec["datasets"])
     assert "vconcat" not in months_drawn(MONTHS.tail(60))[0]
+
+
+def test_a_drawing_holds_every_bar_and_line():
+    days = charts.unpivot(pd.DataFrame({"veckodag": ["måndag"], "startade": [3], "avslutade": [2]}), COUNTS)
+    bars = alt.Chart(days).mark_bar().encode(charts.weekday_axis(), alt.XOffset("matt"), alt.Y("antal:Q"))
+    svg = draw(specification(bars.encode(charts.colour("matt", COUNTS, legend=None))), "x", "x")
+    assert [svg.count(f'fill="{charts.COLOURS[name]}"') for name in COUNTS] == [1, 1]
+    lines = months_drawn(MONTHS.dropna().tail(18))[1]
+    assert [lines.count(f'stroke="{charts.COLOURS[name]}"') for name in ("Kvinna", "Man")] == [1, 1]
 
 
 def test_tooltips_have_swedish_titles():

@@ -179,6 +179,11 @@ def test_the_tab_key_completes(typed, expected):
     assert set(done.stdout.split()) == expected
 
 
+def test_the_tab_key_waits_for_no_library_of_tables():
+    program = "import sys, sobstat.cli; print({'pandas', 'altair', 'scipy', 'nbformat'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "set()\n"
+
+
 def test_load_as_json(tmp_path):
     outcomes = []
     for _ in range(2):

@@ -17,7 +17,8 @@ from extracts import load, make_extract
 from sobstat.declarations import reports
 from sobstat.disclosure.choose import System, choose_complementary
 from sobstat.disclosure.mask import choose_mask
-from sobstat.disclosure.rule import HIDDEN, Thresholds
+from sobstat.disclosure.rule import HIDDEN
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.files import to_csv
 from sobstat.months import Month, Period
 from sobstat.outsider.attack import attack

@@ -122,7 +122,7 @@ def test_an_edition_without_starts_and_with_more_periods(warehouse):
 def test_who_publishes_and_how_to_cite(pages):
     told = text(pages["om"])
     assert (
-        "Exempelutgivaren: Statistik för Stöd och behandling, oktober 2025. "
+        "Exempelutgivaren. Statistik för Stöd och behandling. Utgåva oktober 2025. "
         "https://statistik.utgivare.example/2025-10/index.html"
     ) in told
     links = [link["href"] for link in pages["om"].find_all("a")]

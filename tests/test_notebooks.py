@@ -14,7 +14,7 @@ import pytest
 
 from sobstat.declarations import reports
 from sobstat.demo import write_demo
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.load import load_extract
 
 FOLDER = Path(__file__).parent.parent / "notebooks"

@@ -279,12 +279,12 @@ def test_a_page_holds_a_dataset_whose_files_are_there(two_months):
 
 
 def test_a_citation_names_everything_and_the_version_from_the_second_on():
-    assert citation(INVANARE, EDITION) == (
+    assert citation(EDITION, INVANARE) == (
         "Exempelutgivaren. Statistik för Stöd och behandling: Invånare, Riket, november 2024–oktober 2025. "
         "Utgåva oktober 2025. https://statistik.utgivare.example/2025-10/riket/invanare.html"
     )
     replaced = replace(EDITION, notices=(Notice("ersatt", "2025-12-03", "Fel", "2025-11-03", "2025-10-v1"),))
-    assert "Utgåva oktober 2025, version 2." in citation(INVANARE, replaced)
+    assert "Utgåva oktober 2025, version 2." in citation(replaced, INVANARE)
 
 
 def test_no_name_ends_the_script():

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from sites import EDITION, HOSTILE, PAGES, PERIOD, chart, run_notebook
 from sobstat.declarations import Report, reports
 from sobstat.edition.assets import write_assets
-from sobstat.edition.key_figures import key_figures
+from sobstat.edition.key_figures import key_figures, latest_cells
 from sobstat.edition.notices import REPLACED, WITHDRAWN, Notice
 from sobstat.edition.overview import render_archive
 from sobstat.edition.pages import render_page
@@ -84,7 +84,10 @@ def spaces(text: str) -> str:
         (percent(0.4551), "45,5 %"),
         (change(200, 190), "−5,0 %"),
         (change(200, 230), "+15,0 %"),
+        (change(200, 400), "+100,0 %"),
+        (change(200, 401), ""),
         (change(0, 5), ""),
+        (change(0, 0), ""),
     ],
 )
 def test_swedish_numbers(written, expected):
@@ -126,10 +129,25 @@ def test_swedish_numbers(written, expected):
             "I oktober 2025: 125 startade, 8 avslutade och 1 behandlare.",
         ),
         (
+            "per-manad",
+            table("manad startade startade_status avslutade behandlare", "2025-08 - dold - 1", "2025-09 20 - - 1"),
+            "Flest startade i september 2025: 20.",
+        ),
+        (
+            "per-1000-per-lan",
+            table("lan_kod lan startade_per_1000 vardtagare_per_1000", "01 Stockholm 0.25 -", "03 Uppsala 0.50 -"),
+            "Startade per 1 000 invånare är högst i Uppsala (0,50) och lägst i Stockholm (0,25).",
+        ),
+        (
             "pagaende-per-moment",
             table("manad moment pagaende", "2025-09 A 1", "2025-09 B 3", "2025-10 A 4", "2025-10 B 4"),
             "Pågående ökade från 4 i september 2025 till 8 i oktober 2025 (+100,0 %). "
             "Flest pågående i oktober 2025 inom A och inom B: 4 vardera.",
+        ),
+        (
+            "per-manad",
+            table("manad startade avslutade behandlare", "2015-10 2 0 1", "2025-10 895 0 9"),
+            "Startade ökade från 2 i oktober 2015 till 895 i oktober 2025 och avslutade var lika många, 0.",
         ),
         (
             "vardtagare-per-kon",
@@ -406,7 +424,12 @@ def test_an_editions_index_shows_the_same_of_its_month(site):
 def test_the_map_shows_what_the_table_beside_it_says(site):
     rates = pd.read_csv(site / "2025-10/riket/data/per-1000-per-lan.csv", dtype={"lan_kod": str}).set_index("lan_kod")
     page = BeautifulSoup((site / "index.html").read_text("utf-8"), "html.parser")
-    assert page.select_one(".with-map svg[role=img]")["aria-label"].startswith("Karta: startade per 1 000 invånare")
+    drawing = page.select_one(".with-map svg[role=group]")
+    assert drawing["aria-label"].startswith("Karta: startade per 1 000 invånare")
+    skane = f"Skåne län: {decimal(rates.loc['12', 'startade_per_1000'], 2)}"
+    links = [(link["href"], link["tabindex"], link.title.get_text()) for link in drawing.select("a")]
+    assert links == [("2025-10/skane/invanare.html#per-1000-per-lan", "-1", skane)]
+    assert len(drawing.select("path")) >= 21
     rows = {row.find("th").get_text(): row.find_all("td")[-1].get_text() for row in page.select(".ways-in tbody tr")}
     whole_country = 1000 * rates["startade"].sum() / rates["befolkning"].sum()
     assert rows == {
@@ -423,6 +446,16 @@ def test_key_figures_reach_back_as_far_as_the_longest_period():
         "avslutade": ["oförändrat mot föregående månad", "oförändrat mot samma månad året före"],
         "behandlare": ["oförändrat mot föregående månad", "oförändrat mot samma månad året före"],
     }
+
+
+def test_a_hidden_key_figure_is_told_as_hidden():
+    months = table("manad startade startade_status avslutade behandlare", "2025-09 20 - 1 2", "2025-10 - dold 3 2")
+    tables, riket = {("riket", "per-manad"): months}, parse_region("riket")
+    startade, avslutade, _ = key_figures(tables, riket, Month(2025, 10))
+    assert (startade["cell"].kind, startade["changes"]) == ("hidden", [])
+    assert spaces(avslutade["changes"][0]) == "+2 mot föregående månad"
+    kinds_ = [cell.kind for cell in latest_cells(tables, riket, Month(2025, 10))]
+    assert kinds_ == ["hidden", "number", "undefined"]
 
 
 def test_archive_holds_every_edition_with_its_regions_and_what_became_of_it():
@@ -479,6 +512,10 @@ def notebook_with(**output) -> nbformat.NotebookNode:
         ),
         (
             {"output_type": "display_data", "data": {"text/html": '<div></div><script src="https://x/v.js"></script>'}},
+            "cell 1 shows a chart on its own",
+        ),
+        (
+            {"output_type": "display_data", "data": alt.Chart(pd.DataFrame()).mark_point()._repr_mimebundle_()},
             "cell 1 shows a chart on its own",
         ),
     ],

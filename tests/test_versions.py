@@ -9,6 +9,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -176,7 +178,11 @@ def test_the_latest_that_is_not_withdrawn_is_the_latest(two_months, tmp_path):
 
 def test_a_withdrawn_edition_stays_withdrawn_until_it_is_replaced(two_months, tmp_path):
     site, warehouse = copied(two_months[0], tmp_path), two_months[1]
-    withdraw(site, NOVEMBER, REASON)
+    command = [sys.executable, "-m", "sobstat", "withdraw", "--month", "2025-11", "--reason", REASON]
+    done = subprocess.run([*command, "--site", site, "--json"], capture_output=True)
+    told = json.loads(done.stdout)
+    assert (told["outcome"], told["told_in"]) == ("withdrawn", [])
+    assert [Path(told["page"]).is_file(), Path(told["kept"]).is_dir()] == [True, True]
     assert NOVEMBER not in due_months(warehouse, site, PARAMS)
     with pytest.raises(SobstatError, match="withdrawn already"):
         withdraw(site, NOVEMBER, REASON)

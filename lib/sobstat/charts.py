@@ -102,6 +102,10 @@ def theme() -> alt.theme.ThemeConfig:
     }
 
 
+# In JupyterLab a chart on its own is a picture: Altair's own way asks a server elsewhere for the charts' program.
+alt.renderers.enable("svg")
+
+
 def unpivot(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A row for each measure: its title in the column `matt`, in the order of `names`, and its value in `antal`."""
     titles = [measures()[name].title for name in names]
@@ -273,6 +277,7 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> 
         return _on_land(counties, hidden)
     declared = next(m for m in measures().values() if m.column_name == measure)
     shade = alt.Opacity(f"{measure}:Q", title=declared.title, scale=alt.Scale(range=[0.1, 1], zero=True))
+    shade = shade.legend(tickCount=2)
     shown = counties.transform_filter(f"isValid(datum.{measure})")
     shown = shown.mark_geoshape(fill=COLOURS[declared.numerator], stroke=BORDER)
     return _on_land(counties, hidden, shown.encode(shade, tooltip=tooltips(*columns)))

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
+from sobstat import SERVICE
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
 from sobstat.errors import no_such
 
@@ -56,7 +57,7 @@ def about_table(title: str | None, names: list[str], by: list[str]) -> dict:
             measure.column_name: measure.model_dump(include={"title", "unit", "definition", "caveats", "version"})
             for measure in shown
         },
-        "source": "Statistik för Stöd och behandling",
+        "source": SERVICE,
     }
 
 

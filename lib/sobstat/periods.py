@@ -9,6 +9,13 @@ from dataclasses import dataclass
 
 from sobstat.months import FIRST_MONTH, Month, Period
 
+MAIN_MONTHS = 12
+
+
+def months_ending(last: Month, count: int) -> Period:
+    """So many months to and including one, from October 2015 at the earliest."""
+    return Period.parse(max(last + (1 - count), min(last, FIRST_MONTH)), last)
+
 
 @dataclass(frozen=True)
 class PublishedPeriod:
@@ -25,7 +32,7 @@ class PublishedPeriod:
 # The first is that of a page's own address; the others' names are part of theirs.
 MAIN = "12-manader"
 PERIODS = {
-    MAIN: PublishedPeriod("Senaste 12 månaderna", lambda last: last + -11),
+    MAIN: PublishedPeriod("Senaste 12 månaderna", lambda last: months_ending(last, MAIN_MONTHS).first),
     "manad": PublishedPeriod("Senaste månaden", lambda last: last),
     "ar": PublishedPeriod("Hittills i år", lambda last: Month(last.year, 1)),
     "alla": PublishedPeriod("Sedan oktober 2015", lambda last: FIRST_MONTH),

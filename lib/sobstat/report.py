@@ -21,7 +21,7 @@ import pandas as pd
 
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.described import Names, about_table, show_captions
-from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
+from sobstat.disclosure.thresholds import MIN_ANTAL, Thresholds
 from sobstat.errors import SobstatError, no_such
 from sobstat.files import not_for_publication, to_csv, write_whole
 from sobstat.months import Period, this_month

@@ -2,7 +2,6 @@
 
 from datetime import date
 
-import pandas as pd
 import vl_convert
 from babel.dates import format_date
 
@@ -28,8 +27,11 @@ def percent(share: float) -> str:
 
 
 def change(before: int, now: int) -> str:
-    """The change in percent, with its sign; empty where there was nothing before."""
-    if not before:
+    """The change in percent, with its sign.
+
+    Empty where there was nothing before, and for more than a doubling: there the two numbers say more than `+44 650 %`.
+    """
+    if not before or now > 2 * before:
         return ""
     share = now / before - 1
     return f"{'+' if round(share, 3) > 0 else ''}{percent(round(share, 3) + 0.0)}"
@@ -52,11 +54,6 @@ def day_in_words(day: date) -> str:
 def enumerate_words(words: list[str]) -> str:
     """`a, b och c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} och {words[-1]}"
-
-
-def known(value) -> bool:
-    """Whether a cell holds a value, that is neither hidden nor undefined."""
-    return not pd.isna(value)
 
 
 def vega_locale() -> dict:

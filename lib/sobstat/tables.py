@@ -14,7 +14,8 @@ import pandas as pd
 from sobstat.additive import refuse_sums
 from sobstat.contract import sources
 from sobstat.declarations import Dimension, Measure, dimensions, measures
-from sobstat.disclosure.rule import Thresholds, protect
+from sobstat.disclosure.rule import protect
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError, no_such
 from sobstat.months import Period
 from sobstat.regions import LAN, RIKET, Region

@@ -41,7 +41,7 @@ def table(
     params: Params = PARAMS,
 ) -> None:
     """Print one report's table."""
-    from sobstat.disclosure.rule import Thresholds
+    from sobstat.disclosure.thresholds import Thresholds
     from sobstat.edition.plan import read_params
     from sobstat.errors import no_such
     from sobstat.files import FORMATS

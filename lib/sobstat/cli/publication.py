@@ -76,6 +76,7 @@ def republish(
     site: Site = SITE,
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
     runs: Runs = None,
+    as_json: AsJson = False,
 ) -> None:
     """Replace a published edition openly: the new one says when and why, the former is kept beside it."""
     from sobstat.edition import publish as edition
@@ -93,17 +94,25 @@ def republish(
             progress=steps,
         )
     say(f"The edition {month} is replaced. Open:")
-    typer.echo(folder / "index.html")
+    if as_json:
+        print_json({"month": month, "outcome": "replaced", "page": folder / "index.html"})
+    else:
+        typer.echo(folder / "index.html")
 
 
-def withdraw(month: Published, reason: Reason, site: Site = SITE) -> None:
+def withdraw(month: Published, reason: Reason, site: Site = SITE, as_json: AsJson = False) -> None:
     """Take a published edition with all its versions off the site: its addresses say when and why."""
     from sobstat.edition import versions
     from sobstat.months import Month
 
     others = versions.withdraw(site, Month.parse(month), reason)
-    say(f"The edition {month} is withdrawn; a copy for you alone is kept in {site.parent / 'withdrawn'}. Open:")
-    typer.echo(site / month / "index.html")
+    page, kept = site / month / "index.html", site.parent / "withdrawn"
+    say(f"The edition {month} is withdrawn; a copy for you alone is kept in {kept}. Open:")
+    if as_json:
+        told = [str(other) for other in others]
+        print_json({"month": month, "outcome": "withdrawn", "page": page, "kept": kept, "told_in": told})
+    else:
+        typer.echo(page)
     for other in others:
         say(
             f"The edition {other} tells in {other}/andringar.csv what {month} showed: republish it if that must go too."

@@ -7,7 +7,7 @@ complementary  Other counts are hidden with them, as few and as small as possibl
                worked out from what the edition shows elsewhere: a total minus the other parts, Riket minus the other
                län, one table against another.
 
-    rule.py     the thresholds, and the primary rule: pure, every table passes it on its way out
+    thresholds.py, rule.py   the thresholds, and the primary rule: pure, every table passes it on its way out
     cells.py    every count that an edition publishes under a threshold, and how they are tied to each other
     choose.py   which other cells are hidden with them: linear programming (HiGHS)
     mask.py     the choice for a period, made once for the whole country and kept beside the warehouse

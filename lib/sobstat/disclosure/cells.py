@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.disclosure.choose import Progress, System
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.months import Month, Period
 from sobstat.regions import RIKET, Region
 from sobstat.tables import WINDOWED_FACT, build_facts, count

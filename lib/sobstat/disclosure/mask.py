@@ -19,7 +19,7 @@ import pandas as pd
 from sobstat.declarations import Measure
 from sobstat.disclosure.cells import Cells, Group, collect, row_groups, tie
 from sobstat.disclosure.choose import Progress, choose_complementary
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.fingerprints import code_hash
 from sobstat.months import Period
 from sobstat.periods import published_with

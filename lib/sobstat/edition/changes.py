@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sobstat.declarations import Measure, Report, dimensions, measures
-from sobstat.disclosure.rule import HIDDEN, Thresholds
+from sobstat.disclosure.rule import HIDDEN
+from sobstat.disclosure.thresholds import Thresholds
 
 CHANGES = "andringar.csv"
 SMALL, DERIVED = "liten", "andrad"

@@ -36,7 +36,8 @@ def _exporter() -> BodyExporter:
 def export_body(notebook: nbformat.NotebookNode) -> str:
     """The notebook's prose and outputs as HTML, without an h1.
 
-    Raises ReportError for an output that is an error, or that brings a script: pages run none but their own.
+    Raises ReportError for an output that is an error, that brings a script (pages run none but their own), or that is
+    a chart without what a figure says of it.
     """
     copy = nbformat.from_dict(notebook)
     shown: list[str] = []  # set aside while nbconvert works: it would rewrite them
@@ -46,10 +47,11 @@ def export_body(notebook: nbformat.NotebookNode) -> str:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 raise ReportError(f"cell {number} failed: {output.ename}: {output.evalue}")
-            html = output.get("data", {}).get("text/html")
+            data = output.get("data", {})
+            html = data.get("text/html")
+            if "image/svg+xml" in data or _SCRIPT.search(html or ""):
+                raise ReportError(f"cell {number} shows a chart on its own: show it with report.figure(…, chart)")
             if html is not None:
-                if _SCRIPT.search(html):
-                    raise ReportError(f"cell {number} shows a chart on its own: show it with report.figure(…, chart)")
                 shown.append(_PANDAS_STYLE.sub("", html) if 'class="dataframe"' in html else html)
                 output.data["text/html"] = f"<!--output {len(shown) - 1}-->"
     body, _ = _exporter().from_notebook_node(copy)

@@ -5,9 +5,9 @@ Entries have ids of their own that never change; addresses are relative to the f
 
 from uuid import NAMESPACE_OID, uuid5
 
+from sobstat import SERVICE
 from sobstat.edition.notices import REPLACED
 from sobstat.edition.plan import Edition
-from sobstat.open_data.texts import SERVICE
 from sobstat.templating import render
 
 FEED = "feed.xml"

@@ -10,7 +10,7 @@ import pandas as pd
 from sobstat.declarations import reports
 from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.key_figures import SOURCES
-from sobstat.edition.manifest import pages_in, read_edition
+from sobstat.edition.manifest import edition_of, pages_in, read_manifest
 from sobstat.edition.overview import ARCHIVE, MAP_REPORT, render_archive, render_start
 from sobstat.edition.pages import common
 from sobstat.edition.plan import Edition
@@ -30,11 +30,12 @@ def make_front(site: Path, editions: dict[str, str], assets: dict[str, str]) -> 
     If all editions are withdrawn, that is the latest that was.
     """
     folders = [edition_folder(site, editions[str(month)]) for month in months(editions)]
-    current = {folder: read_edition(folder) for folder in folders}
+    manifests = {folder: read_manifest(folder) for folder in folders}
+    current = {folder: edition_of(manifest) for folder, manifest in manifests.items()}
     standing = {folder: edition for folder, edition in current.items() if not edition.withdrawn}
     folder, latest = next(iter((standing or current).items()))
     tables = {} if latest.withdrawn else read_tables(folder, latest)
-    pages = {edition.month: pages_in(folder) for folder, edition in standing.items()}
+    pages = {edition.month: pages_in(manifests[folder]) for folder, edition in standing.items()}
     files = {
         START: render_start(latest, assets, tables, list(current.values())),
         ARCHIVE: render_archive(latest, assets, list(current.values())),

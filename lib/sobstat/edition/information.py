@@ -6,12 +6,12 @@ What they tell follows from the declarations, the edition and the load that it i
 from datetime import date
 from pathlib import Path
 
-from sobstat import loads
+from sobstat import SERVICE, loads
 from sobstat.declarations import Measure, dimensions, measures, releases, reports
 from sobstat.edition.pages import INFORMATION, common
 from sobstat.edition.plan import Edition
 from sobstat.files import write_whole
-from sobstat.open_data.texts import SERVICE
+from sobstat.open_data.texts import citation
 from sobstat.periods import MAIN, PERIODS
 from sobstat.report import open_report
 from sobstat.swedish import day_in_words, enumerate_words, percent, whole
@@ -32,7 +32,7 @@ def write_information(build: Path, edition: Edition, assets: dict[str, str], war
     values = {
         "definitioner.html": definitions(edition),
         "kvalitet.html": quality(edition, warehouse),
-        "om.html": {},
+        "om.html": {"citation": citation(edition)},
         "tillganglighet.html": {},
     }
     for page in INFORMATION:

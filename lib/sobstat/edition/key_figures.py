@@ -3,6 +3,7 @@
 import pandas as pd
 
 from sobstat.declarations import measures
+from sobstat.figures.cells import Cell, cells_of
 from sobstat.months import Month
 from sobstat.regions import Region
 from sobstat.swedish import change, whole
@@ -19,32 +20,40 @@ COMPARED = {"föregående månad": -1, "samma månad året före": -12}
 
 
 def key_figures(tables: dict, region: Region, month: Month) -> list[dict]:
-    """Each key figure of a region in a month, with its change where the tables hold the month compared with."""
+    """Each key figure of a region in a month, with its change where the tables show the month compared with."""
     figures = []
     for name in SOURCES:
-        now = _value(tables, region, name, month)
-        if now is None:
+        cell, now = _cell(tables, region, name, month), _value(tables, region, name, month)
+        if cell.kind == "undefined":
             continue
         changes = []
         for words, months in COMPARED.items():
             before = _value(tables, region, name, month + months)
-            if before is not None:
+            if now is not None and before is not None:
                 difference = f"{'+' if now > before else ''}{whole(now - before)}" if now != before else "oförändrat"
-                share = f" ({change(before, now)})" if before and now != before else ""
+                share = f" ({percent})" if now != before and (percent := change(before, now)) else ""
                 changes.append(f"{difference}{share} mot {words}")
-        figures.append({"id": name, "title": measures()[name].title, "value": whole(now), "changes": changes})
+        figures.append({"id": name, "title": measures()[name].title, "cell": cell, "changes": changes})
     return figures
 
 
-def latest_values(tables: dict, region: Region, month: Month) -> list[str]:
-    """A region's figures of the month as text, for COLUMNS; empty where the edition has none."""
-    values = [_value(tables, region, name, month) for name in COLUMNS]
-    return ["" if value is None else whole(value) for value in values]
+def latest_cells(tables: dict, region: Region, month: Month) -> list[Cell]:
+    """A region's figures of the month, for COLUMNS."""
+    return [_cell(tables, region, name, month) for name in COLUMNS]
+
+
+def _cell(tables: dict, region: Region, name: str, month: Month) -> Cell:
+    row = _row(tables, region, name, month)
+    return Cell("undefined") if row.empty else cells_of(row, measures()[name])[0]
 
 
 def _value(tables: dict, region: Region, name: str, month: Month) -> int | None:
-    table: pd.DataFrame | None = tables.get((region.slug, SOURCES[name]))
-    if table is None:
-        return None
-    found = table.loc[table["manad"].astype(str) == str(month), name].dropna()
-    return int(found.iloc[0]) if len(found) else None
+    """A figure that is shown."""
+    row = _row(tables, region, name, month)
+    return None if row.empty or row[name].isna().all() else int(row[name].iloc[0])
+
+
+def _row(tables: dict, region: Region, name: str, month: Month) -> pd.DataFrame:
+    """The month's row of the table that holds a key figure; none where the edition has no such table."""
+    table = tables.get((region.slug, SOURCES[name]), pd.DataFrame({"manad": []}))
+    return table[table["manad"].astype(str) == str(month)]

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sobstat.declarations import definitions
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page, Publisher
 from sobstat.files import write_whole
@@ -86,14 +86,18 @@ def read_manifest(folder: Path) -> dict:
     return json.loads((folder / MANIFEST).read_text("utf-8"))
 
 
-def pages_in(folder: Path) -> list[str]:
-    """The addresses of all pages of a published folder, by its manifest."""
-    return [name for name in read_manifest(folder)["files"] if name.endswith(".html")]
+def pages_in(manifest: dict) -> list[str]:
+    """The addresses of all pages of a published folder."""
+    return [name for name in manifest["files"] if name.endswith(".html")]
 
 
 def read_edition(folder: Path) -> Edition:
-    """The edition that a published folder holds, from its manifest."""
-    manifest = read_manifest(folder)
+    """The edition that a published folder holds."""
+    return edition_of(read_manifest(folder))
+
+
+def edition_of(manifest: dict) -> Edition:
+    """The edition that a manifest is of."""
     return Edition(
         month=Month.parse(manifest["month"]),
         period=Period.parse(manifest["from"], manifest["to"]),

@@ -1,25 +1,30 @@
 """The pages that lead to the others: the start page, an edition's index, the archive, and withdrawal notices."""
 
+import re
 from datetime import date
 
 import pandas as pd
 from markupsafe import Markup
 
+from sobstat import SERVICE
 from sobstat.declarations import measures, reports
-from sobstat.edition.key_figures import COLUMNS, key_figures, latest_values
+from sobstat.edition.key_figures import COLUMNS, key_figures, latest_cells
 from sobstat.edition.pages import common
 from sobstat.edition.plan import Edition
+from sobstat.figures.cells import Cell, cells_of, hidden_rows
 from sobstat.figures.svg import draw, specification
 from sobstat.loads import releases
-from sobstat.open_data.texts import SERVICE, archive_name
+from sobstat.open_data.texts import archive_name
+from sobstat.periods import MAIN
 from sobstat.regions import LAN, RIKET
-from sobstat.swedish import day_in_words, enumerate_words, known, number
+from sobstat.swedish import day_in_words, enumerate_words, number
 from sobstat.templating import render
 
 ARCHIVE = "arkiv.html"
 # So many notes and former editions stand on the start page; all stand on the page about loads and in the archive.
 RELEASES, EDITIONS = 3, 6
 MAP_REPORT, MAP_MEASURE = "per-1000-per-lan", "startade_per_1000"
+_LINK = re.compile(r'<a xlink:href="[^"]*/(\w+)">(.*?)</a>', re.DOTALL)
 Tables = dict[tuple[str, str], pd.DataFrame]
 
 
@@ -70,7 +75,7 @@ def render_withdrawn(edition: Edition, assets: dict[str, str], *, root: str, add
 
 def _overview(edition: Edition, tables: Tables, values: dict) -> str:
     first, following = edition.regions[0], edition.month + 1
-    rates = _rates(edition, tables)
+    rates = _rates(tables)
     columns = [*COLUMNS.values(), *([measures()[MAP_MEASURE].title] if rates else [])]
     return render(
         "overview.html",
@@ -84,12 +89,12 @@ def _overview(edition: Edition, tables: Tables, values: dict) -> str:
             if (shown := [report for report in reports().values() if report.notebook == page.notebook])
         ],
         columns=columns,
-        map=_map(edition, tables),
+        map=_map(edition, tables, rates, values["home"]),
         regions=[
             {
                 "name": region.namn,
                 "pages": [page for page in edition.pages_of(region) if page.notebook != "laddningar"],
-                "cells": [*latest_values(tables, region, edition.month), rates.get(region.lan_kod, "")][: len(columns)],
+                "cells": [*latest_cells(tables, region, edition.month), *([rates[region.lan_kod]] if rates else [])],
             }
             for region in edition.regions
         ],
@@ -102,24 +107,25 @@ def _overview(edition: Edition, tables: Tables, values: dict) -> str:
     )
 
 
-def _rates(edition: Edition, tables: Tables) -> dict[str | None, str]:
-    """What the map shows, as text by lan_kod, of those regions that the edition has; None is Riket."""
-    table = tables.get((RIKET.slug, MAP_REPORT))
+def _rates(tables: Tables) -> dict[str | None, Cell]:
+    """What the map shows, by lan_kod; None is Riket."""
+    table, rate = tables.get((RIKET.slug, MAP_REPORT)), measures()[MAP_MEASURE]
     if table is None:
         return {}
-    values = dict(zip(table["lan_kod"], table[MAP_MEASURE], strict=True))
-    whole_country = table[["startade", "befolkning"]]
-    if whole_country.notna().all(axis=None) and whole_country["befolkning"].sum():
-        values[None] = whole_country["startade"].sum() / whole_country["befolkning"].sum() * 1000
-    return {
-        region.lan_kod: number(value, measures()[MAP_MEASURE])
-        for region in edition.regions
-        if known(value := values.get(region.lan_kod))
-    }
+    cells = dict(zip(table["lan_kod"], cells_of(table, rate), strict=True))
+    whole_country = table[["startade", "befolkning"]].sum(skipna=False)
+    hidden = hidden_rows(table, rate).any()
+    if whole_country.notna().all() and whole_country["befolkning"]:
+        value = whole_country["startade"] / whole_country["befolkning"] * rate.scale
+        return cells | {None: Cell("number", number(value, rate))}
+    return cells | {None: Cell("hidden" if hidden else "undefined")}
 
 
-def _map(edition: Edition, tables: Tables) -> Markup | None:
-    """The map of the edition's counties; None where it has none to show."""
+def _map(edition: Edition, tables: Tables, rates: dict[str | None, Cell], home: str) -> Markup | None:
+    """The map of the edition's counties, each a link to its page; None where it has none to show.
+
+    The Tab key passes the links by: the table beside the map has the same.
+    """
     table = tables.get((RIKET.slug, MAP_REPORT))
     lan = [region.lan_kod for region in edition.regions if region != RIKET]
     if table is None or not lan:
@@ -128,7 +134,19 @@ def _map(edition: Edition, tables: Tables) -> Markup | None:
 
     chart = county_shades(table[table["lan_kod"].isin(lan)], MAP_MEASURE, ["lan", MAP_MEASURE])
     words = f"Karta: startade per 1 000 invånare i varje län, {edition.period.title}. Talen står i tabellen."
-    return draw(specification(chart), "karta", words)
+    picture = draw(specification(chart.encode(href="properties.lan_kod:N")), "karta", words)
+    shown = [page for page in edition.pages if (page.notebook, page.window) == (reports()[MAP_REPORT].notebook, MAIN)]
+    pages = {page.region.lan_kod: page for page in shown}
+
+    def link(found: re.Match) -> str:
+        if found[1] not in pages:
+            return found[2]
+        page = pages[found[1]]
+        name = Markup("<title>{}: {}</title>").format(page.region.namn, rates[found[1]].text or "visas inte")
+        return f'<a href="{home}{page.address}#{MAP_REPORT}" tabindex="-1">{name}{found[2]}</a>'
+
+    # What is inside an image cannot be reached: a picture with links is a group.
+    return Markup(_LINK.sub(link, picture).replace('role="img"', 'role="group"', 1))
 
 
 def _in_words(edition: Edition) -> str:

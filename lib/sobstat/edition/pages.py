@@ -10,13 +10,13 @@ from datetime import date
 import nbformat
 from markupsafe import Markup
 
+from sobstat import SERVICE
 from sobstat.declarations import reports
 from sobstat.edition.exporter import export_body
 from sobstat.edition.notices import Notice
 from sobstat.edition.plan import Edition, Page
 from sobstat.months import Month
 from sobstat.open_data.dataset import dataset
-from sobstat.open_data.texts import SERVICE
 from sobstat.periods import MAIN, PERIODS
 from sobstat.regions import Region
 from sobstat.swedish import day_in_words
@@ -84,7 +84,7 @@ def _report(notebook, page: Page, edition: Edition, assets: dict[str, str], *, r
         ],
         regions=[
             {"title": region.namn, "href": page.root + _nearest(edition, page, region=region).address}
-            | {"current": region == page.region}
+            | {"lan": region.lan_kod, "current": region == page.region}
             for region in edition.regions
         ],
         spreadsheet=any(report.notebook == page.notebook for report in reports().values()),

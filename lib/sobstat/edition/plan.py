@@ -7,11 +7,11 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
-from sobstat.disclosure.rule import MIN_ANTAL, Thresholds
+from sobstat.disclosure.thresholds import MIN_ANTAL, Thresholds
 from sobstat.edition.notices import WITHDRAWN, Notice
 from sobstat.errors import SobstatError
-from sobstat.months import FIRST_MONTH, Month, Period
-from sobstat.periods import MAIN, PERIODS
+from sobstat.months import Month, Period
+from sobstat.periods import MAIN, MAIN_MONTHS, PERIODS
 from sobstat.regions import REGIONS, Region, parse_region
 
 PARAMS = Path("params/edition.yml")
@@ -66,7 +66,7 @@ class EditionParams(BaseModel):
     """A params file, as `params/edition.yml` explains it; `file` is where it stands."""
 
     model_config = ConfigDict(extra="forbid")
-    months: int = Field(default=12, ge=1)
+    months: int = Field(default=MAIN_MONTHS, ge=1)
     periods: list[str] = [MAIN]
     min_antal: int = Field(default=MIN_ANTAL, ge=0)
     min_startade: int = Field(default=0, ge=0)
@@ -88,8 +88,8 @@ class EditionParams(BaseModel):
 
     @model_validator(mode="after")
     def _months_of_periods(self) -> Self:
-        if self.months != 12 and self.periods != [MAIN]:
-            raise ValueError("periods other than the first need months: 12")
+        if self.months != MAIN_MONTHS and self.periods != [MAIN]:
+            raise ValueError(f"periods other than the first need months: {MAIN_MONTHS}")
         return self
 
     @property
@@ -189,11 +189,6 @@ class Edition:
 
     def pages_of(self, region: Region, window: str = MAIN) -> list[Page]:
         return [page for page in self.pages if page.region == region and page.window == window]
-
-
-def period_of(month: Month, months: int) -> Period:
-    """The edition's period: so many months to and including its own, from October 2015 at the earliest."""
-    return Period.parse(max(month + (1 - months), min(month, FIRST_MONTH)), month)
 
 
 def plan_pages(params: EditionParams, only: list[Region]) -> tuple[Page, ...]:

@@ -16,7 +16,7 @@ from sobstat.edition.information import write_information
 from sobstat.edition.manifest import build_id, differences, edition_id, made_from, read_edition, write_manifest
 from sobstat.edition.notices import Notice
 from sobstat.edition.overview import render_edition_index
-from sobstat.edition.plan import Edition, EditionParams, Page, period_of, plan_pages
+from sobstat.edition.plan import Edition, EditionParams, Page, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
 from sobstat.edition.revision import find_revision
 from sobstat.edition.run import Job, check_notebook
@@ -27,6 +27,7 @@ from sobstat.errors import ReportError, SobstatError, no_such
 from sobstat.files import write_whole
 from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
 from sobstat.open_data.describe import describe_edition
+from sobstat.periods import months_ending
 from sobstat.regions import Region
 from sobstat.warehouse import Holdings, holdings
 
@@ -91,7 +92,7 @@ def publish(
             origin = made_from(warehouse, notebooks, params.notebooks)
             earlier = compared_with(site, editions, month, standing if replace is None else None)
             notices = standing.notices if standing else ()
-            edition = _plan(params, period_of(month, params.months), held, pages, earlier, notices)
+            edition = _plan(params, months_ending(month, params.months), held, pages, earlier, notices)
             if replace is not None:
                 _refuse_to_replace(site, edition, standing, origin)
                 edition = as_replacement(edition, standing, editions[str(month)], replace)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from sobstat.contract import sources
 from sobstat.declarations import Report, measures, reports
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.changes import COLUMNS, Step, changed_figures, renamed, shown_figures
 from sobstat.edition.manifest import read_edition, read_manifest
 from sobstat.edition.plan import Edition

@@ -20,7 +20,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from sobstat.declarations import reports
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.one_file import in_one_file
 from sobstat.edition.pages import render_adhoc, render_page
 from sobstat.edition.plan import Edition, Page

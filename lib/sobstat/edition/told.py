@@ -10,7 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from sobstat.declarations import Measure, measures, reports
-from sobstat.disclosure.rule import HIDDEN, Thresholds
+from sobstat.disclosure.rule import HIDDEN
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.changes import CHANGES, DERIVED, GROUP_COLUMNS, SMALL
 from sobstat.edition.plan import Edition
 from sobstat.edition.revision import Revision
@@ -50,6 +51,7 @@ def render_changes(revision: Revision, edition: Edition) -> str:
         earlier=revision.earlier,
         same_month=revision.earlier is not None and revision.earlier.month == edition.month,
         compared=whole(revision.compared),
+        several=len(edition.windows) > 1,
         changed=said,
         share=percent(changed / revision.compared) if changed else "",
         changed_any=changed > 0 and thresholds.min_antal > 0,

@@ -56,7 +56,7 @@ def before(site: Path, edition: Edition) -> Previous | None:
     try:
         while name and name.startswith(str(edition.month)):  # a replacement tells changes since the version before it
             name = read_manifest(folder_of(site, name))["earlier"]
-        return name and Previous(Month.parse(name[:7]), frozenset(pages_in(folder_of(site, name))))
+        return name and Previous(Month.parse(name[:7]), frozenset(pages_in(read_manifest(folder_of(site, name)))))
     except SobstatError:
         return None
 

@@ -7,7 +7,7 @@ import pandas as pd
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
 from sobstat.disclosure.rule import HIDDEN
 from sobstat.months import Month
-from sobstat.swedish import known, number
+from sobstat.swedish import number
 
 # More groups than this do not go side by side.
 MAX_ACROSS = 13
@@ -47,6 +47,11 @@ def dimensions_of(report: Report) -> list[Dimension]:
 
 def measures_of(report: Report) -> list[Measure]:
     return [measures()[name] for name in report.measures]
+
+
+def known(value) -> bool:
+    """Whether a cell holds a value, that is neither hidden nor undefined."""
+    return not pd.isna(value)
 
 
 def label(dimension: Dimension, name: str) -> str:

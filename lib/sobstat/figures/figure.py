@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sobstat.declarations import Measure, Report, measures, reports
 from sobstat.figures.cells import dimensions_of, hidden_rows, make_view, measures_of
 from sobstat.figures.drilldown import all_rows, as_script, first_rows
-from sobstat.figures.finding import main_finding
+from sobstat.figures.finding import NOTHING_SHOWN, main_finding
 from sobstat.figures.svg import description, draw, specification
 from sobstat.files import to_csv
 from sobstat.months import AVSLUTNINGSORSAK_FROM, Month
@@ -55,10 +55,13 @@ def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin |
     """
     table = report.table(report_id)
     declared = reports()[report_id]
+    finding = main_finding(table, declared)
     drawing = None
     if chart is not None:
         spec = specification(chart)
-        drawing = {"spec": spec, "svg": draw(spec, report_id, description(spec, report_id))}
+        words = description(spec, report_id)
+        if finding != NOTHING_SHOWN:
+            drawing = {"spec": spec, "svg": draw(spec, report_id, words)}
     tree = view = rows = None
     if declared.drilldown:
         tree = {"rows": first_rows(table, declared), "levels": [by.title for by in dimensions_of(declared)]}
@@ -71,7 +74,7 @@ def make_figure(report: RegionReport, report_id: str, chart: alt.TopLevelMixin |
         id=report_id,
         report=declared,
         scope=f"{report.region.namn}, {report.period.title}",
-        finding=main_finding(table, declared),
+        finding=finding,
         notes=_notes(report, declared, hidden),
         drawing=drawing,
         view=view,

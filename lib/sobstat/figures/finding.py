@@ -4,10 +4,10 @@ import pandas as pd
 
 from sobstat.additive import allow_sums
 from sobstat.declarations import Dimension, Measure, Report, dimensions, measures
-from sobstat.figures.cells import dimensions_of, label, measures_of
+from sobstat.figures.cells import dimensions_of, known, label, measures_of
 from sobstat.months import Month
 from sobstat.names import isolated, shortened
-from sobstat.swedish import change, enumerate_words, known, number, percent, whole
+from sobstat.swedish import change, enumerate_words, number, percent, whole
 
 # How a group stands in a sentence: "flest startade i Skåne län".
 PHRASES = {
@@ -52,6 +52,7 @@ def main_finding(table: pd.DataFrame, report: Report) -> str:
     if "manad" in report.by:
         return _over_time_by_group(table, by, shown[0])
     rates = [measure for measure in shown if measure.kind == "ratio" and measure.scale != 1]
+    rates = [rate for rate in rates if table[rate.column_name].notna().any()] or rates[:1]
     rates.sort(key=lambda rate: not measures()[rate.numerator].persons)
     if len(table) == 1:
         return _all_of(table.iloc[0], by, rates or shown)
@@ -125,7 +126,7 @@ def _highest_and_lowest(table: pd.DataFrame, by: list[Dimension], rate: Measure)
 def _moved(what: str, before: int, now: int, first: str = "", last: str = "") -> str:
     """`startade ökade från 10 i maj 2025 till 12 i juni 2025 (+20,0 %)`."""
     verb = "ökade" if now > before else "minskade"
-    share = f" ({change(before, now)})" if before else ""
+    share = f" ({percent_of})" if (percent_of := change(before, now)) else ""
     if now == before:
         return f"{what} var lika många{first}{' som' if last else ''}{last}, {whole(now)}"
     return f"{what} {verb} från {whole(before)}{first} till {whole(now)}{last}{share}"
@@ -148,7 +149,7 @@ def _over_time(table: pd.DataFrame, shown: list[Measure]) -> str:
         if known(before) and known(now):
             months = [] if parts else [_in_month(table.head(1)), _in_month(table.tail(1))]
             parts.append(_moved(measure.title.lower(), int(before), int(now), *months))
-    return _sentence(parts) if parts else NOTHING_SHOWN
+    return _sentence(parts) if parts else _largest(table, [dimensions()["manad"]], shown[0])
 
 
 def _over_time_by_group(table: pd.DataFrame, by: list[Dimension], measure: Measure) -> str:

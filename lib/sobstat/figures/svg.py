@@ -18,7 +18,7 @@ from sobstat.swedish import vega_locale
 # Drawn, but of no use to a reader: empty paths, empty or invisible labels, classes and roles.
 _NOTHING = re.compile(
     r'<path class="(?:background|foreground)" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*/>'
-    r'|<path (?![^>]* d=)[^>]*/>|<text [^>]*opacity="0"[^>]*>[^<]*</text>|<tspan [^>]*></tspan>|<text [^>]*></text>'
+    r'|<path(?![^>]* d=)[^>]*/>|<text [^>]*opacity="0"[^>]*>[^<]*</text>|<tspan [^>]*></tspan>|<text [^>]*></text>'
 )
 _TAG = re.compile(r"<[^>]*>")
 _LONG = re.compile(r"-?\d+\.\d\d+")  # a tenth of a pixel is near enough

@@ -4,13 +4,14 @@ import io
 import zipfile
 from pathlib import Path
 
+from sobstat import SERVICE
 from sobstat.declarations import reports
 from sobstat.edition.changes import CHANGES
 from sobstat.edition.manifest import MANIFEST
 from sobstat.edition.plan import Edition
 from sobstat.files import write_whole
 from sobstat.open_data.package import CHANGES_TITLE, PACKAGE
-from sobstat.open_data.texts import DESCRIPTION, SERVICE, SIGNS, SYNTHETIC, archive_name, edition_title, home, terms_of
+from sobstat.open_data.texts import DESCRIPTION, SIGNS, SYNTHETIC, archive_name, edition_title, home, terms_of
 from sobstat.periods import MAIN
 
 ABOUT = "lasmig.txt"

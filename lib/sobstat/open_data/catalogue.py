@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from sobstat import SERVICE
 from sobstat.declarations import reports
 from sobstat.edition.plan import Edition, Publisher
 from sobstat.files import write_whole
@@ -18,7 +19,6 @@ from sobstat.open_data.texts import (
     DESCRIPTION,
     JSON,
     KEYWORDS,
-    SERVICE,
     SYNTHETIC,
     XLSX,
     ZIP,

@@ -1,8 +1,9 @@
 """A page as search engines read it: a schema.org Dataset in JSON-LD."""
 
+from sobstat import SERVICE
 from sobstat.declarations import measures, reports
 from sobstat.edition.plan import Edition, Page
-from sobstat.open_data.texts import CSV, DESCRIPTION, JSON, SERVICE, SYNTHETIC, XLSX, ZIP, archive_name, citation, home
+from sobstat.open_data.texts import CSV, DESCRIPTION, JSON, SYNTHETIC, XLSX, ZIP, archive_name, citation, home
 
 
 def dataset(page: Page, edition: Edition) -> dict:
@@ -32,7 +33,7 @@ def dataset(page: Page, edition: Edition) -> dict:
         "dateModified": edition.loaded[:10],
         "temporalCoverage": f"{period.first}/{period.last}",
         "spatialCoverage": {"@type": "Place", "name": "Sverige" if page.region.lan_kod is None else page.region.namn},
-        "citation": citation(page, edition),
+        "citation": citation(edition, page),
         "includedInDataCatalog": {"@type": "DataCatalog", "name": SERVICE, "url": f"{publisher.address}/index.html"},
         "variableMeasured": [
             {

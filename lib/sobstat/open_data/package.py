@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+from sobstat import SERVICE
 from sobstat.declarations import dimensions, reports
 from sobstat.edition.changes import CHANGES
 from sobstat.edition.plan import Edition, Page
@@ -17,7 +18,6 @@ from sobstat.open_data.columns import Column, columns_of
 from sobstat.open_data.texts import (
     DESCRIPTION,
     KEYWORDS,
-    SERVICE,
     SOURCES,
     SYNTHETIC,
     edition_title,

@@ -1,10 +1,10 @@
 """What stands beside the figures wherever they are taken: titles, addresses, signs, sources and terms, in Swedish."""
 
+from sobstat import SERVICE
 from sobstat.declarations import Report, measures
 from sobstat.edition.plan import Edition, Page
 from sobstat.months import Period
 
-SERVICE = "Statistik för Stöd och behandling"
 HIDDEN_SIGN, UNDEFINED_SIGN = "..", "."
 SIGNS = {
     HIDDEN_SIGN: "Visas inte, för att skydda enskilda. Kolumnen status säger då dold.",
@@ -54,11 +54,11 @@ def archive_name(edition: Edition) -> str:
     return f"sobstat-{edition.month}.zip"
 
 
-def citation(page: Page, edition: Edition) -> str:
-    """How to refer to a page: who, what, where, when, which edition, and its permanent address."""
-    period = edition.period_of(page.window).title
-    said = f"{edition.publisher.name}. {SERVICE}: {page.title}, {page.region.namn}, {period}"
-    return f"{said}. {edition_title(edition).capitalize()}. {home(edition)}/{page.address}"
+def citation(edition: Edition, page: Page | None = None) -> str:
+    """How to refer to an edition or one of its pages: who, what, which edition, and its permanent address."""
+    what = f": {page.title}, {page.region.namn}, {edition.period_of(page.window).title}" if page else ""
+    said = f"{edition.publisher.name}. {SERVICE}{what}. {edition_title(edition).capitalize()}"
+    return f"{said}. {home(edition)}/{page.address if page else 'index.html'}"
 
 
 def notes_of(report: Report) -> list[str]:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import pandas as pd
 import xlsxwriter
 
+from sobstat import SERVICE
 from sobstat.declarations import Report, reports
 from sobstat.edition.plan import Edition, Page
 from sobstat.figures.cells import hidden_rows, measures_of
@@ -21,7 +22,6 @@ from sobstat.open_data.columns import Column, columns_of
 from sobstat.open_data.texts import (
     ADHOC,
     HIDDEN_SIGN,
-    SERVICE,
     SIGNS,
     SYNTHETIC,
     UNDEFINED_SIGN,
@@ -49,7 +49,7 @@ def _head(report: Report, page: Page, edition: Edition, adhoc: bool) -> list[str
 
 def _foot(report: Report, page: Page, edition: Edition) -> list[str]:
     """What stands under a sheet's table, a line each; an empty line parts them."""
-    return [*notes_of(report), *terms_of(edition), f"Citera: {citation(page, edition)}"]
+    return [*notes_of(report), *terms_of(edition), f"Citera: {citation(edition, page)}"]
 
 
 def make_workbook(page: Page, edition: Edition, tables: Mapping[str, str], adhoc: bool = False) -> bytes:
@@ -111,7 +111,7 @@ def _contents(book, forms: dict, page: Page, edition: Edition, ids: list[str], a
         row += 1
         sheet.write_string(row, 0, sign)
         sheet.write_string(row, 1, meaning)
-    for line in [*terms_of(edition), f"Citera: {citation(page, edition)}"]:
+    for line in [*terms_of(edition), f"Citera: {citation(edition, page)}"]:
         row += 1
         sheet.write_string(row, 0, line)
 

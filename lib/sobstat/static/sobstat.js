@@ -30,7 +30,8 @@
   const NAMES = 100;
   const SEVERAL = ["hconcat", "vconcat", "concat", "facet", "repeat"];
 
-  const CHOOSE = "Dra över den nedre, mindre kurvan för att välja månader. Dubbelklicka på den för att se alla igen.";
+  const MONTH = new Intl.DateTimeFormat("sv", { month: "long", year: "numeric", timeZone: "UTC" });
+  const CHOSEN = "manader_store"; // where Vega keeps the months that are chosen
 
   function lines(text, length) {
     const made = [""];
@@ -44,6 +45,50 @@
 
   /* Whether months can be chosen in an overview below the chart. */
   const chooses = (spec) => (spec.params || []).some((param) => param.name === "manader");
+
+  /* Two menus do what dragging over that overview does, without a pointer. `redraw` draws the chart anew; `attach` lets
+     the menus follow a chart that is drawn. */
+  function monthMenus(spec, redraw) {
+    const rows = Object.values(spec.datasets).flat();
+    const months = [...new Set(rows.filter((row) => row.manad).map((row) => Date.parse(row.manad)))].sort((a, b) => a - b);
+    let chosen = [];
+    const menus = [months[0], months[months.length - 1]].map((month) => {
+      const options = months.map((time) => element("option", { value: time }, MONTH.format(time)));
+      const menu = element("select", {}, ...options);
+      menu.value = month;
+      menu.addEventListener("change", () => {
+        const [first, last] = menus.map((each) => +each.value).sort((a, b) => a - b);
+        const fields = [{ field: "utcyearmonth_manad", channel: "x", type: "E" }];
+        chosen = [{ unit: "", fields, values: [months.filter((time) => first <= time && time <= last)] }];
+        redraw();
+      });
+      return menu;
+    });
+    function attach(view) {
+      view.addDataListener(CHOSEN, (_, tuples) => {
+        const times = tuples.flatMap((tuple) => tuple.values[0] || []).map(Number);
+        chosen = times.length ? tuples : [];
+        menus[0].value = times[0] || months[0];
+        menus[1].value = times[times.length - 1] || months[months.length - 1];
+      });
+      if (chosen.length) view.data(CHOSEN, chosen).run();
+    }
+    const [from, to] = ["Från", "Till"].map((title, at) => element("label", {}, `${title} `, menus[at]));
+    return { tools: element("p", { class: "months" }, from, to, "eller dra över den nedre kurvan."), attach };
+  }
+
+  /* A county on a map leads to its own page of the same kind, where the edition has one. */
+  function countyLinks(chart, view) {
+    const page = (item) => {
+      const code = item && item.datum && item.datum.properties && item.datum.properties.lan_kod;
+      return code && document.querySelector(`.switcher [data-lan="${code}"]:not([aria-current])`);
+    };
+    view.addEventListener("mousemove", (event, item) => chart.classList.toggle("leads", Boolean(page(item))));
+    view.addEventListener("click", (event, item) => {
+      const link = page(item);
+      if (link) location.href = `${link.href}#${chart.closest("section").id}`;
+    });
+  }
 
   /* A chart as wide as its place; on a narrow screen what stood side by side is stacked. */
   function fitted(spec, width) {
@@ -69,7 +114,7 @@
       return { ...spec, width: width * 0.5, encoding: { ...encoding, facet: { ...column, columns: 1 } } };
     }
     if (column || SEVERAL.some((key) => key in spec)) return spec;
-    return { ...spec, width, padding: 5, autosize: { type: "fit-x", contains: "padding" } };
+    return { ...spec, width, autosize: { type: "fit-x", contains: "padding" } };
   }
 
   async function upgrade(chart) {
@@ -82,6 +127,11 @@
     const live = element("div", { class: "live", role: "img", "aria-label": label }, place);
     let width = 0;
     let view;
+
+    const menus = chooses(spec) && monthMenus(spec, () => {
+      width = 0;
+      return drawn();
+    });
 
     async function drawn() {
       const wide = Math.min(chart.clientWidth - 2 * parseFloat(getComputedStyle(chart).paddingLeft), 760);
@@ -102,10 +152,12 @@
       for (const name of ["role", "aria-label", "aria-roledescription"]) place.removeAttribute(name); // `live` has them
       place.setAttribute("aria-hidden", "true");
       chart.classList.add("upgraded");
+      if (menus) menus.attach(view.view);
+      countyLinks(chart, view.view);
     }
 
     chart.append(live);
-    if (chooses(spec)) chart.after(element("p", { class: "note" }, CHOOSE));
+    if (menus) chart.after(menus.tools);
     chart.classList.add("measured");
     await drawn();
     addEventListener("resize", later(200, drawn));
@@ -126,7 +178,7 @@
 
   /* ---------- Drill-down: rows are made when they are unfolded ---------- */
 
-  const STEP = 1000; // rows that are shown at a time
+  const STEP = 300; // rows that are shown at a time: what a browser lays out in a tenth of a second
   const ORDERS = ["none", "descending", "ascending"];
 
   function readRows(data) {
