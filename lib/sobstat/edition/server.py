@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -22,6 +23,7 @@ from sobstat.declarations import dimensions, measures, reports
 from sobstat.edition.exporter import body_exporter
 from sobstat.edition.kernels import can_fork, prepare_kernel
 from sobstat.edition.run import Job, PageFailed, make_page
+from sobstat.figures.drawing import DRAWER_VARIABLE, serve_drawings
 from sobstat.templating import ENVIRONMENT
 from sobstat.warehouse import THREADS_VARIABLE
 
@@ -57,6 +59,7 @@ def serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the publisher's
     os.environ[THREADS_VARIABLE] = str(max(1, (os.cpu_count() or 1) // count))
     _warm_up()
+    _start_drawers(count, f"{scratch}/drawer")
     publisher = multiprocessing.parent_process().sentinel
     todo, running = list(jobs), {}
     while todo or running:
@@ -90,6 +93,23 @@ def _warm_up() -> None:
         ENVIRONMENT.get_template(template)
     gc.collect()
     gc.freeze()
+
+
+def _start_drawers(count: int, address: str) -> None:
+    """Processes that draw the kernels' charts; they end with this one."""
+    if not can_fork():
+        return
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        for _ in range(count):
+            multiprocessing.get_context("fork").Process(target=_draw, args=(listening,), daemon=True).start()
+    os.environ[DRAWER_VARIABLE] = address
+
+
+def _draw(listening: socket.socket) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve_drawings(listening)
 
 
 def _start(make: Callable[[Job], float], job: Job, scratch: Path) -> tuple[BaseProcess, Connection]:
