@@ -47,7 +47,7 @@ class WaitingKernel:
         self.pid = self._process.pid
         self.launched = False
 
-    def launch(self, arguments: list[str], env: dict[str, str], cwd: str | None) -> None:
+    def launch(self, arguments: list[str], env: dict[str, str], cwd: str) -> None:
         """Let it become a kernel with these arguments of `ipykernel_launcher`."""
         self._orders.send((arguments, env, cwd))
         self.launched = True
@@ -94,8 +94,9 @@ class ForkedProvisioner(LocalProvisioner):
         if not _waiting or cmd[:3] != [sys.executable, "-m", LAUNCHER]:
             return await super().launch_kernel(cmd, **kwargs)
         kernel = _waiting.pop()
-        kernel.launch(cmd[3:], kwargs["env"], kwargs.get("cwd"))
-        self.process, self.pid, self.pgid, self.cwd = kernel, kernel.pid, kernel.pid, kwargs.get("cwd")
+        self.cwd = kwargs.get("cwd") or os.getcwd()
+        kernel.launch(cmd[3:], kwargs["env"], self.cwd)
+        self.process, self.pid, self.pgid = kernel, kernel.pid, kernel.pid
         return self.connection_info
 
 
@@ -115,7 +116,7 @@ def _wait_for_orders(orders: Connection) -> None:
     orders.close()
     os.environ.clear()
     os.environ.update(env)
-    os.chdir(cwd or ".")
+    os.chdir(cwd)
     tempfile.tempdir = None  # where `env` says
     np.random.seed()  # Python's own generator is seeded anew by each fork
     sys.argv = [LAUNCHER, *arguments]

@@ -27,9 +27,14 @@ from sobstat.figures.drawing import DRAWER_VARIABLE, serve_drawings
 from sobstat.templating import ENVIRONMENT
 from sobstat.warehouse import THREADS_VARIABLE
 
-# What notebooks import, and what they use without naming it.
+# What kernels import as they start; what notebooks import, and what they use without naming it.
 PRELOADED = (
+    "IPython.extensions.storemagic",
+    "ipykernel.debugger",
     "ipykernel.kernelapp",
+    "ipykernel.kernelspec",
+    "tornado.platform.asyncio",
+    "tornado.queues",
     "sobstat.charts",
     "sobstat.disclosure.mask",
     "sobstat.figures.figure",

@@ -97,7 +97,7 @@ def _environment() -> Iterator[None]:
     """
     kept = dict(os.environ)
     os.environ.pop(KEY_VARIABLE, None)
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     try:
         yield
     finally:
