@@ -64,13 +64,15 @@ def serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the publisher's
     os.environ[THREADS_VARIABLE] = str(max(1, (os.cpu_count() or 1) // count))
     _warm_up()
-    _start_drawers(count, f"{scratch}/drawer")
+    forking = can_fork()
+    if forking:
+        _start_drawers(count, f"{scratch}/drawer")
     publisher = multiprocessing.parent_process().sentinel
     todo, running = list(jobs), {}
     while todo or running:
         while todo and len(running) < count:
             job = todo.pop(0)
-            process, outcome = _start(make, job, scratch)
+            process, outcome = _start(make, job, scratch, forking)
             running[outcome] = job, process
         for ready in wait([publisher, *running]):
             if ready == publisher:
@@ -85,7 +87,7 @@ def serve(
             if isinstance(outcome, PageFailed) and not keep_going:
                 todo.clear()
             results.send((job.page, outcome))
-    gc.unfreeze()
+    gc.unfreeze()  # all of it is let go at the end, which DuckDB complains of otherwise
 
 
 def _warm_up() -> None:
@@ -102,8 +104,6 @@ def _warm_up() -> None:
 
 def _start_drawers(count: int, address: str) -> None:
     """Processes that draw the kernels' charts; they end with this one."""
-    if not can_fork():
-        return
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
@@ -117,20 +117,20 @@ def _draw(listening: socket.socket) -> None:
     serve_drawings(listening)
 
 
-def _start(make: Callable[[Job], float], job: Job, scratch: Path) -> tuple[BaseProcess, Connection]:
+def _start(make: Callable[[Job], float], job: Job, scratch: Path, forking: bool) -> tuple[BaseProcess, Connection]:
     """The process of a page, and where its outcome comes."""
-    context = multiprocessing.get_context("fork" if can_fork() else "spawn")
+    context = multiprocessing.get_context("fork" if forking else "spawn")
     outcome, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_make, args=(make, job, scratch, sender))
+    process = context.Process(target=_make, args=(make, job, scratch, forking, sender))
     process.start()
     sender.close()
     return process, outcome
 
 
-def _make(make: Callable[[Job], float], job: Job, scratch: Path, sender: Connection) -> None:
+def _make(make: Callable[[Job], float], job: Job, scratch: Path, forking: bool, sender: Connection) -> None:
     """The life of a page's process: it forks the kernel before it does anything else."""
     tempfile.tempdir = str(scratch)
-    kernel = prepare_kernel()
+    kernel = prepare_kernel() if forking else None
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         outcome = Made(make(job), forked=kernel is not None and kernel.launched)
