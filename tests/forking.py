@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import psutil
@@ -22,8 +23,11 @@ def serve_without_forking(*arguments) -> None:
 def look_at_the_server(job: Job) -> tuple[int, int, int]:
     """In place of making a page: the server's open files, its memory in bytes, and its dead children."""
     parent = psutil.Process(os.getppid())
-    dead = [child for child in parent.children() if child.status() == psutil.STATUS_ZOMBIE]
-    return parent.num_fds(), parent.memory_info().rss, len(dead)
+    dead = 0
+    for child in parent.children():
+        with suppress(psutil.NoSuchProcess):  # it has been buried meanwhile
+            dead += child.status() == psutil.STATUS_ZOMBIE
+    return parent.num_fds(), parent.memory_info().rss, dead
 
 
 def interrupt_a_kernel(results: Connection) -> None:

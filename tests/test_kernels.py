@@ -177,7 +177,7 @@ def test_no_process_outlives_one_that_is_killed(base, temporary, victim):
         assert "was killed (by the system, for lack of memory?)" in said.splitlines()[0]
 
 
-def wait_for(happens, seconds: float = 240) -> None:
+def wait_for(happens, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end, "it did not happen"
