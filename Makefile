@@ -6,7 +6,7 @@ READY := .venv/.ready
 WAREHOUSE := data/sobstat.duckdb
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab lock
+.PHONY: help report test bench lab lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ test: $(READY) ## from a fresh machine to passed tests: lint, format, everything
 	$(BIN)/ruff check lib tests notebooks
 	$(BIN)/ruff format --check lib tests notebooks
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+bench: $(READY) ## how fast it is, side by side with other ways, into tests/bench/results.md (WHOLE=1: at full scale)
+	cd tests && ../$(BIN)/python -m bench $(ITEMS) $(if $(WHOLE),--whole)
 
 lab: $(READY) $(WAREHOUSE) ## JupyterLab on a guide to the notebooks, warehouse attached
 	cd notebooks && ../$(BIN)/jupyter lab guide.ipynb

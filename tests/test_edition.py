@@ -6,16 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import pytest
 from bs4 import BeautifulSoup
 
+import forking
 from sobstat.declarations import reports
 from sobstat.demo import write_demo
+from sobstat.edition import workers
 from sobstat.edition.check import check_edition
 from sobstat.edition.manifest import made_from, read_edition
 from sobstat.edition.plan import EditionParams, plan_pages, read_params
@@ -133,7 +133,10 @@ def test_pages_speak_swedish_say_that_data_are_synthetic_and_show_no_code(site):
         assert "open_report" not in page.get_text(), path
 
 
-def test_the_same_edition_again_gives_the_same_bytes(site, warehouse, params, tmp_path):
+def test_the_same_edition_again_gives_the_same_bytes_also_from_ordinary_kernels(
+    site, warehouse, params, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(workers, "serve", forking.serve_without_forking)
     publish(warehouse, tmp_path / "site", params, month=MONTH, regions=[RIKET, GOTLAND], notebooks=NOTEBOOKS)
     assert tree(tmp_path / "site") == tree(site)
 
@@ -352,27 +355,3 @@ def test_a_failed_report_exits_with_1(warehouse, tmp_path):
 
 def test_params_default_to_every_region():
     assert EditionParams(notebooks={}).regions == [region.slug for region in REGIONS]
-
-
-def test_a_killed_publisher_leaves_no_process_no_page_and_no_lock(warehouse, tmp_path):
-    shutil.copytree(NOTEBOOKS, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    (tmp_path / "p.yml").write_text("regions: [gotland, skane]\nnotebooks: {invanare: {title: X}}\n", "utf-8")
-    command = [sys.executable, "-m", "sobstat", "publish", "--params", "p.yml", "--warehouse", str(warehouse)]
-    publisher = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    children = psutil.Process(publisher.pid).children
-    wait_for(lambda: any("ipykernel" in " ".join(child.cmdline()) for child in children(recursive=True)))
-    family = children(recursive=True)
-    publisher.kill()
-    publisher.wait()
-    assert psutil.wait_procs(family, timeout=60)[1] == []
-    site = tmp_path / "output" / "site"
-    assert not (site / "2025-10").exists()
-    with locked(site):
-        pass
-
-
-def wait_for(happens, seconds: float = 240) -> None:
-    end = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.1)

@@ -6,6 +6,7 @@ the load that replaced or removed it, so that a source can be read as it was aft
 Everything but the load opens it read-only.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from sobstat.contract import COLUMN_TYPES, Source, sources
 from sobstat.errors import SobstatError
 from sobstat.months import Month, this_month
 
+# How many threads a session may use; by default, one for each core.
+THREADS_VARIABLE = "SOBSTAT_THREADS"
 # What is there only while a program works begins so.
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
@@ -118,6 +121,8 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
         tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=spill_in) as spill,
         duckdb.connect(config={"temp_directory": spill}) as con,
     ):
+        if threads := os.environ.get(THREADS_VARIABLE):
+            con.execute(f"SET threads = {int(threads)}")
         con.execute("SET TimeZone = 'Europe/Stockholm'")
         yield con
 

@@ -20,6 +20,7 @@ from sobstat.edition.plan import Edition, EditionParams, Page, plan_pages
 from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport, command_for, recorded
 from sobstat.edition.revision import find_revision
 from sobstat.edition.run import Job, check_notebook
+from sobstat.edition.server import Made
 from sobstat.edition.told import tell_changes
 from sobstat.edition.versions import as_replacement, before, compared_with, folder_of, keep_former
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
@@ -192,8 +193,8 @@ def _make_pages(
             made.pop(job.page.address, None)
     write_whole(note, json.dumps(made))
 
-    def finished(page: Page, seconds: float) -> None:
-        run.made(page, seconds)
+    def finished(page: Page, how: Made) -> None:
+        run.made(page, how)
         made[page.address] = notebooks[f"{page.notebook}.ipynb"]
         write_whole(note, json.dumps(made))
 

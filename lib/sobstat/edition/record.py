@@ -16,6 +16,7 @@ import duckdb
 
 from sobstat.edition.plan import PARAMS, Edition, EditionParams, Page
 from sobstat.edition.run import PageFailed
+from sobstat.edition.server import Made
 from sobstat.errors import ReportError, SobstatError
 from sobstat.files import write_whole
 
@@ -31,7 +32,8 @@ def _now() -> str:
 class PageRecord:
     """What became of a page: made, kept from an interrupted run, failed or not made.
 
-    A failed one has the cell of its notebook (counted from 1), the error, and the command that shows it again.
+    A made one has its seconds, and whether its kernel was forked or had to be started anew. A failed one has the cell
+    of its notebook (counted from 1), the error, and the command that shows it again.
     """
 
     notebook: str
@@ -39,6 +41,7 @@ class PageRecord:
     period: str
     outcome: str = NOT_MADE
     seconds: float | None = None
+    forked: bool | None = None
     cell: int | None = None
     error: str | None = None
     command: str | None = None
@@ -71,10 +74,10 @@ class Record:
         wanted = (page.notebook, page.region.slug, page.window)
         return next(entry for entry in self.pages if (entry.notebook, entry.region, entry.period) == wanted)
 
-    def made(self, page: Page, seconds: float) -> None:
+    def made(self, page: Page, how: Made) -> None:
         """Note that a page was made."""
         entry = self.page(page)
-        entry.outcome, entry.seconds = MADE, round(seconds, 1)
+        entry.outcome, entry.seconds, entry.forked = MADE, round(how.seconds, 1), how.forked
 
     def failed(self, failure: PageFailed, command: str) -> None:
         """Note how a page failed."""
@@ -107,6 +110,8 @@ class Record:
             lines += ["", "Checked before publication"]
             lines += [f"  {gate}: {_listed(facts)}" for gate, facts in self.gates.items()]
         if done[MADE]:
+            forked = sum(page.forked for page in done[MADE])
+            lines += ["", f"Kernels  {forked} forked, {len(done[MADE]) - forked} started anew"]
             slowest = sorted(done[MADE], key=lambda page: -page.seconds)
             lines += ["", "Seconds per page", *(f"  {p.seconds:6.1f}  {p.region}/{p.notebook}" for p in slowest)]
         return "\n".join(lines) + "\n"

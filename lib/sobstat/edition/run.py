@@ -1,6 +1,6 @@
 """One page: a notebook run for a region through papermill, its files and its HTML.
 
-`make_page` runs in a worker process of its own; what it needs and what comes back can be pickled.
+`make_page` runs in a process of its own (server.py); what it needs and what comes back can be pickled.
 """
 
 import json
@@ -28,7 +28,6 @@ from sobstat.errors import ReportError, SobstatError
 from sobstat.files import as_json, not_for_publication, write_whole
 from sobstat.months import Period
 from sobstat.open_data.workbook import make_workbook
-from sobstat.pseudonyms import KEY_VARIABLE
 
 PARAMETERS = {"region", "from_month", "to_month", "warehouse", *Thresholds().as_dict()}
 INJECTED = "injected-parameters"
@@ -134,8 +133,6 @@ def _html(job: Job, notebook: nbformat.NotebookNode) -> str:
 
 def _execute(job: Job, reached: list[str]) -> nbformat.NotebookNode:
     """The notebook as it is after it ran, in the order of the stored one; `reached` takes the ids of started cells."""
-    # Notebooks read pseudonyms only: their kernels do not get the key.
-    os.environ.pop(KEY_VARIABLE, None)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     for name in ("papermill", "traitlets"):  # what goes wrong is told once, by the error
         logging.getLogger(name).setLevel(logging.CRITICAL)

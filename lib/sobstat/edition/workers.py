@@ -1,19 +1,21 @@
-"""Several pages at a time, each in a process and kernel of its own, none of which outlives the publisher."""
+"""Several pages at a time, each in a process and kernel of its own, none of which outlives the publisher.
+
+Publisher → server → a process for each page → its kernel. server.py and kernels.py say why.
+"""
 
 import multiprocessing
-import multiprocessing.connection
 import os
-import shutil
 import tempfile
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 from sobstat.edition.plan import Page
-from sobstat.edition.run import Job, PageFailed, make_page
+from sobstat.edition.run import Job, PageFailed
+from sobstat.edition.server import Made, serve
 from sobstat.errors import ReportError
+from sobstat.pseudonyms import KEY_VARIABLE
 
 Progress = Callable[[str, int, int], None]
 
@@ -23,39 +25,26 @@ def run_jobs(
     progress: Progress,
     *,
     keep_going: bool = False,
-    made: Callable[[Page, float], None] = lambda page, seconds: None,
+    made: Callable[[Page, Made], None] = lambda page, how: None,
     workers: int | None = None,
 ) -> list[PageFailed]:
     """Make every page, several at a time, each in a process and kernel of its own; returns the failures.
 
-    After the first one no other page is started, unless `keep_going`. `made` is told of each page and its seconds.
-    Raises ReportError if a worker is killed.
+    After the first one no other page is started, unless `keep_going`. `made` is told of each page that was made.
+    Raises ReportError if the process that pages are made by is killed.
     """
     progress("Making pages", 0, len(jobs))
     failures: list[PageFailed] = []
     if not jobs:
         return failures
     count = min(workers or os.cpu_count() or 1, len(jobs))
-    with tempfile.TemporaryDirectory(prefix="sobstat-") as scratch:
-        pool = ProcessPoolExecutor(
-            count, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_with_parent, initargs=(scratch,)
-        )
-        try:
-            futures = {pool.submit(make_page, job): job.page for job in jobs}
-            for done, future in enumerate(as_completed(futures), 1):
-                if future.cancelled():
-                    continue
-                try:
-                    made(futures[future], future.result())
-                except PageFailed as failure:
-                    failures.append(failure)
-                    if not keep_going:
-                        pool.shutdown(wait=False, cancel_futures=True)
-                progress("Making pages", done, len(jobs))
-        except BrokenProcessPool as error:
-            raise ReportError("A process that made a page was killed (by the system, for lack of memory?).") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with _server(_longest_first(jobs), count, keep_going) as results:
+        for done, (page, outcome) in enumerate(results, 1):
+            if isinstance(outcome, PageFailed):
+                failures.append(outcome)
+            else:
+                made(page, outcome)
+            progress("Making pages", done, len(jobs))
     return failures
 
 
@@ -68,20 +57,49 @@ def raise_failures(failures: list[PageFailed]) -> None:
         raise ReportError(f"{len(failures)} pages failed.\n{listed}")
 
 
-def _leave_with_parent(scratch: str) -> None:
-    """Let this worker end, and with it its kernel, as soon as the publisher is gone, even if it was killed.
+def _longest_first(jobs: list[Job]) -> list[Job]:
+    """So that no long page is left alone at the end: Riket before the län, long periods before short ones."""
+    return sorted(jobs, key=lambda job: (bool(job.page.region.lan_kod), -len(job.period.months)))
 
-    `scratch` is the run's folder of temporary files, which goes too.
+
+@contextmanager
+def _server(jobs: list[Job], count: int, keep_going: bool) -> Iterator[Iterator[tuple[Page, Made | PageFailed]]]:
+    """A server that makes the pages, and what comes of each; nothing of it is left at the end, however it ends."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory(prefix="sobstat-", ignore_cleanup_errors=True) as scratch, receiver:
+        server = context.Process(target=serve, args=(jobs, count, keep_going, sender, Path(scratch)))
+        with _environment(), sender:
+            server.start()
+        try:
+            yield _received(receiver)
+            server.join()
+        finally:
+            server.kill()
+            server.join()
+            list(_received(receiver))  # it ends when the last of the pages' processes has ended
+    if server.exitcode:
+        raise ReportError("The process that pages are made by was killed (by the system, for lack of memory?).")
+
+
+def _received(results: Connection) -> Iterator[tuple[Page, Made | PageFailed]]:
+    try:
+        while True:
+            yield results.recv()
+    except EOFError:
+        return
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """The environment of what is started: without the key, since notebooks read pseudonyms only, and with one thread
+    for numpy's library, which starts them as soon as it is imported.
     """
-    tempfile.tempdir = scratch
-    sentinel = multiprocessing.parent_process().sentinel
-
-    def watch() -> None:
-        multiprocessing.connection.wait([sentinel])
-        end = time.monotonic() + 10
-        while os.path.exists(scratch) and time.monotonic() < end:  # a kernel may be writing there still
-            shutil.rmtree(scratch, ignore_errors=True)
-            time.sleep(0.1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    kept = dict(os.environ)
+    os.environ.pop(KEY_VARIABLE, None)
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)

@@ -8,11 +8,11 @@ import json
 import re
 
 import altair as alt
-import vl_convert
 from markupsafe import Markup
 
 from sobstat.charts import CHOICE, theme, topology
 from sobstat.errors import SobstatError
+from sobstat.figures.drawing import svg_of
 from sobstat.swedish import vega_locale
 
 # Drawn, but of no use to a reader: empty paths, empty or invisible labels, classes and roles.
@@ -97,9 +97,7 @@ def draw(spec: dict, name: str, text: str) -> Markup:
     locale = vega_locale()
     spec = _at_once(spec)
     whole = {**spec, "datasets": {**spec.get("datasets", {}), MAP: topology()}}
-    svg = vl_convert.vegalite_to_svg(
-        whole, config=theme()["config"], format_locale=locale["number"], time_format_locale=locale["time"]
-    )
+    svg = svg_of(whole, config=theme()["config"], format_locale=locale["number"], time_format_locale=locale["time"])
     for number, own in enumerate(re.findall(r'<(?:clipPath|linearGradient|radialGradient) id="([^"]*)"', svg), 1):
         svg = svg.replace(f' id="{own}"', f' id="{name}-del{number}"').replace(
             f'="url(#{own})"', f'="url(#{name}-del{number})"'

@@ -1,0 +1,158 @@
+"""The process that pages are made by: it imports what they need, once, and forks a process for each page.
+
+It has a single thread and nothing open, so that forking is safe, and ends with the publisher, and so do the pages.
+"""
+
+import gc
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from sobstat.declarations import dimensions, measures, reports
+from sobstat.edition.exporter import body_exporter
+from sobstat.edition.kernels import can_fork, prepare_kernel
+from sobstat.edition.run import Job, PageFailed, make_page
+from sobstat.figures.drawing import DRAWER_VARIABLE, serve_drawings
+from sobstat.templating import ENVIRONMENT
+from sobstat.warehouse import THREADS_VARIABLE
+
+# What kernels import as they start; what notebooks import, and what they use without naming it.
+PRELOADED = (
+    "IPython.extensions.storemagic",
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "ipykernel.kernelspec",
+    "tornado.platform.asyncio",
+    "tornado.queues",
+    "sobstat.charts",
+    "sobstat.disclosure.mask",
+    "sobstat.figures.figure",
+    "sobstat.loads",
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page that was made: in so many seconds, its kernel forked or started anew."""
+
+    seconds: float
+    forked: bool
+
+
+def serve(
+    jobs: Iterable[Job],
+    count: int,
+    keep_going: bool,
+    results: Connection,
+    scratch: Path,
+    make: Callable[[Job], float] = make_page,
+) -> None:
+    """Make every page, `count` at a time, and send each with its Made or PageFailed; after a failure no other is
+    started, unless `keep_going`. Temporary files stand in `scratch`, which goes if the publisher is killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the publisher's
+    os.environ[THREADS_VARIABLE] = str(max(1, (os.cpu_count() or 1) // count))
+    _warm_up()
+    forking = can_fork()
+    if forking:
+        _start_drawers(count, f"{scratch}/drawer")
+    publisher = multiprocessing.parent_process().sentinel
+    todo, running = list(jobs), {}
+    while todo or running:
+        while todo and len(running) < count:
+            job = todo.pop(0)
+            process, outcome = _start(make, job, scratch, forking)
+            running[outcome] = job, process
+        for ready in wait([publisher, *running]):
+            if ready == publisher:
+                _leave([process for _, process in running.values()], scratch)
+            job, process = running.pop(ready)
+            try:
+                outcome = ready.recv()
+            except EOFError:
+                outcome = PageFailed(job.page, None, "its process was killed (by the system, for lack of memory?)")
+            ready.close()
+            process.join()
+            if isinstance(outcome, PageFailed) and not keep_going:
+                todo.clear()
+            results.send((job.page, outcome))
+    gc.unfreeze()  # all of it is let go at the end, which DuckDB complains of otherwise
+
+
+def _warm_up() -> None:
+    """Do what would be the same for every page, and take the result out of the garbage collector's way."""
+    for name in PRELOADED:
+        import_module(name)
+    for once in (reports, measures, dimensions, body_exporter):
+        once()
+    for template in ("figure.html", "report.html"):
+        ENVIRONMENT.get_template(template)
+    gc.collect()
+    gc.freeze()
+
+
+def _start_drawers(count: int, address: str) -> None:
+    """Processes that draw the kernels' charts; they end with this one."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        for _ in range(count):
+            multiprocessing.get_context("fork").Process(target=_draw, args=(listening,), daemon=True).start()
+    os.environ[DRAWER_VARIABLE] = address
+
+
+def _draw(listening: socket.socket) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve_drawings(listening)
+
+
+def _start(make: Callable[[Job], float], job: Job, scratch: Path, forking: bool) -> tuple[BaseProcess, Connection]:
+    """The process of a page, and where its outcome comes."""
+    context = multiprocessing.get_context("fork" if forking else "spawn")
+    outcome, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_make, args=(make, job, scratch, forking, sender))
+    process.start()
+    sender.close()
+    return process, outcome
+
+
+def _make(make: Callable[[Job], float], job: Job, scratch: Path, forking: bool, sender: Connection) -> None:
+    """The life of a page's process: it forks the kernel before it does anything else."""
+    tempfile.tempdir = str(scratch)
+    kernel = prepare_kernel() if forking else None
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        outcome = Made(make(job), forked=kernel is not None and kernel.launched)
+    except PageFailed as failure:
+        outcome = failure
+    finally:
+        if kernel:
+            kernel.kill()
+    sender.send(outcome)
+
+
+def _end_with_parent() -> None:
+    wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _leave(processes: list[BaseProcess], scratch: Path) -> None:
+    """The publisher was killed: end what it wanted made, and remove its temporary files."""
+    for process in processes:
+        process.kill()
+    end = time.monotonic() + 10
+    while scratch.exists() and time.monotonic() < end:  # a kernel may be writing there still
+        shutil.rmtree(scratch, ignore_errors=True)
+        time.sleep(0.1)
+    os._exit(1)
