@@ -94,20 +94,19 @@ COLUMN_TYPES = {
     ),
 }
 
-# `sob_tid(text)`: an ISO 8601 time as an instant in UTC, NULL if it is none.
+# `sob_tid(text)`: an ISO 8601 time as an instant in UTC, NULL if it is none. (A subquery in it would become a join.)
 TIME_MACRO = f"""
 CREATE OR REPLACE TEMP MACRO sob_instant(x) AS
     CASE WHEN regexp_matches(x, '{_ISO_TIME}') AND x > '0001-01-02'
     THEN try_cast(replace(replace(x, ',', '.'), ' +', '+') AS TIMESTAMPTZ) END;
-CREATE OR REPLACE TEMP MACRO sob_tid(x) AS (
-    SELECT CASE
+CREATE OR REPLACE TEMP MACRO sob_tid_of(t) AS
+    make_timestamp(epoch_us(CASE
         WHEN length(t) > 10 AND NOT regexp_matches(t, '(Z|[+-]\\d{{2}}(:?\\d{{2}})?)$')
             AND CAST(sob_instant(t) - INTERVAL 1 HOUR AS TIMESTAMP) = CAST(sob_instant(t) AS TIMESTAMP)
-        THEN timezone('UTC', sob_instant(t) - INTERVAL 1 HOUR)
-        ELSE timezone('UTC', sob_instant(t))
-    END
-    FROM (SELECT upper({_STRIPPED.format(x="x")}) AS t)
-);
+        THEN sob_instant(t) - INTERVAL 1 HOUR
+        ELSE sob_instant(t)
+    END));
+CREATE OR REPLACE TEMP MACRO sob_tid(x) AS sob_tid_of(upper({_STRIPPED.format(x="x")}));
 """
 
 

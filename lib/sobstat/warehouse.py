@@ -6,6 +6,8 @@ the load that replaced or removed it, so that a source can be read as it was aft
 Everything but the load opens it read-only.
 """
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from sobstat.contract import COLUMN_TYPES, Source, sources
 from sobstat.errors import SobstatError
 from sobstat.months import Month, this_month
 
+# Errors of a disk or a quota that is full.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What is there only while a program works begins so.
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
@@ -75,6 +79,12 @@ def stored_columns(source: Source) -> list[str]:
     return [stored_name(source, name) for name in source.columns] + list(DERIVED.get(source.name, {}))
 
 
+def column_definitions(source: Source) -> list[str]:
+    """The same with their types, in SQL."""
+    columns = [f"{stored_name(source, name)} {SQL_TYPES[column.type]}" for name, column in source.columns.items()]
+    return columns + [f"{name} DATE" for name in DERIVED.get(source.name, {})]
+
+
 def stored_key(source: Source) -> str:
     """A source's key as the warehouse names it, separated by commas."""
     return ", ".join(stored_name(source, name) for name in source.key)
@@ -101,11 +111,9 @@ def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
     con.execute(HISTORY)
     con.execute("INSERT INTO lager.lager_version VALUES (?, ?)", [SCHEMA_VERSION, key_fingerprint])
     for source in sources().values():
-        columns = [f"{stored_name(source, n)} {SQL_TYPES[c.type]}" for n, c in source.columns.items()]
-        columns += [f"{name} DATE" for name in DERIVED.get(source.name, {})]
-        columns += ["laddning INTEGER"]
-        con.execute(f"CREATE TABLE lager.{table_of(source)} ({', '.join(columns)})")
-        con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({', '.join(columns)}, ersatt INTEGER)")
+        columns = ", ".join([*column_definitions(source), "laddning INTEGER"])
+        con.execute(f"CREATE TABLE lager.{table_of(source)} ({columns})")
+        con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({columns}, ersatt INTEGER)")
 
 
 @contextmanager
@@ -122,6 +130,17 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
         yield con
 
 
+def no_room(error: Exception) -> bool:
+    """Whether memory or a disk is full."""
+    full = isinstance(error, duckdb.OutOfMemoryException) or getattr(error, "errno", None) in FULL
+    return full or any(os.strerror(number) in str(error) for number in FULL)
+
+
+def quoted(text: object) -> str:
+    """The text as a literal of SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
 def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = False) -> None:
     """Attach the warehouse to a session as `lager`, read-only unless `write`.
 
@@ -129,9 +148,8 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
     """
     if not write and not warehouse.is_file():
         raise SobstatError(f"There is no warehouse {warehouse}: make one with `sobstat load DIR`.")
-    quoted = str(warehouse).replace("'", "''")
     try:
-        con.execute(f"ATTACH '{quoted}' AS lager ({'READ_WRITE' if write else 'READ_ONLY'})")
+        con.execute(f"ATTACH {quoted(warehouse)} AS lager ({'READ_WRITE' if write else 'READ_ONLY'})")
     except duckdb.Error as error:
         if "Could not set lock" in str(error):
             raise SobstatError(f"The warehouse {warehouse} is in use by another process: try again later.") from error
