@@ -167,19 +167,21 @@ def test_every_source_can_be_read_as_it_was_after_any_load(tmp_path, warehouse):
         ([changed(moment="Rättat"), changed(transaktion_id="T3")], "SE01-A,A,12\n"),
         ([changed(moment="Rättat igen"), changed(transaktion_id="T2", kon="Man")], "SE01-A,A,12\nSE12-B,B,12\n"),
     ]
-    held = []
+    held, read = [], (sources()["arenden"], sources()["hsa_vardgivare"])
     for number, (rows, units) in enumerate(extracts, 1):
         folder = arenden(tmp_path / str(number), *rows)
         (folder / "hsa_vardgivare.csv").write_text(catalogue + units, encoding="utf-8")
         load_extract(folder, warehouse, now=NOW)
-        held.append([query(warehouse, f"FROM {table} ORDER BY ALL") for table in ("transaktion", "hsa_vardgivare")])
+        with session() as con:
+            attach(con, warehouse)
+            held.append([con.execute(f"{as_loaded(source)} ORDER BY ALL").fetchall() for source in read])
     assert [len(rows) for rows, _ in held] == [2, 3, 3]
     with session() as con:
         attach(con, warehouse)
         for number, tables in enumerate(held, 1):
-            for name, rows in zip(("arenden", "hsa_vardgivare"), tables, strict=True):
-                found = con.execute(f"{as_loaded(sources()[name], number)} ORDER BY ALL").fetchall()
-                assert found == rows, (name, number)
+            for source, rows in zip(read, tables, strict=True):
+                found = con.execute(f"{as_loaded(source, number)} ORDER BY ALL").fetchall()
+                assert found == rows, (source.name, number)
 
 
 def test_a_repeated_row_stays_that_of_the_load_that_brought_it(tmp_path, warehouse):

@@ -22,6 +22,7 @@ from sobstat.extract import ExtractFile, find_files, passed_over, read_files
 from sobstat.pseudonyms import fingerprint, keep_key, read_key
 from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
 from sobstat.warehouse import (
+    FOLLOWING,
     attach,
     create,
     no_room,
@@ -33,6 +34,7 @@ from sobstat.warehouse import (
     stored_columns,
     stored_key,
     table_of,
+    with_following,
 )
 
 # A load that sets aside more than this share of its rows fails unless told to go on.
@@ -215,6 +217,13 @@ def _merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> tuple
     _retire(con, source, "rowid IN (SELECT plats FROM kand ANTI JOIN upprepad USING (fil, rad))", number)
     con.execute("DROP TABLE kand")
     kept = dict(con.execute(f"SELECT fil, count(*) FROM {rows} GROUP BY fil").fetchall())
+    if not kept and not removed:
+        return kept, removed
+    following = FOLLOWING.get(source.name, {})
+    if following:
+        _follow(con, rows, list(following), number)
+        columns = ", ".join([columns, *following])
+        rows += " JOIN foljd USING (fil, rad)"
     con.execute(
         f"INSERT INTO {table} ({columns}, laddning) SELECT {columns}, {number} FROM {rows} "
         f"ORDER BY {ORDER.get(source.name, key)}"
@@ -222,10 +231,27 @@ def _merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> tuple
     return kept, removed
 
 
+def _follow(con: duckdb.DuckDBPyConnection, rows: str, following: list[str], number: int) -> None:
+    """Compute anew what follows what in the ärenden that new or replaced rows belong to: `foljd` for the new rows, in
+    place for those that the warehouse holds.
+    """
+    columns = "arende_id, transaktion_id, arendetyp, status, tidpunkt, dag, avslutningsorsak"
+    touched = with_following(
+        f"SELECT fil, rad, NULL AS plats, {columns} FROM {rows} UNION ALL "
+        f"SELECT NULL, NULL, rowid, {columns} FROM lager.transaktion WHERE arende_id IN "
+        f"(SELECT arende_id FROM {rows} UNION SELECT arende_id FROM lager.ersatt_transaktion WHERE ersatt = {number})"
+    )
+    con.execute(f"CREATE TEMP TABLE foljd AS SELECT fil, rad, plats, {', '.join(following)} FROM ({touched})")
+    con.execute(
+        f"UPDATE lager.transaktion AS t SET {', '.join(f'{name} = f.{name}' for name in following)} FROM foljd AS f "
+        f"WHERE t.rowid = f.plats AND ({' OR '.join(f't.{name} IS DISTINCT FROM f.{name}' for name in following)})"
+    )
+
+
 def _retire(con: duckdb.DuckDBPyConnection, source: Source, which: str, number: int) -> int:
     """Move the rows that load `number` replaces or removes to those that no longer hold; returns how many."""
-    table = table_of(source)
-    con.execute(f"INSERT INTO lager.ersatt_{table} SELECT *, {number} FROM lager.{table} WHERE {which}")
+    table, columns = table_of(source), ", ".join([*stored_columns(source), "laddning"])
+    con.execute(f"INSERT INTO lager.ersatt_{table} SELECT {columns}, {number} FROM lager.{table} WHERE {which}")
     (rows,) = con.execute(f"DELETE FROM lager.{table} WHERE {which}").fetchone()
     return rows
 
@@ -280,7 +306,8 @@ def _record(
             "the clock right; if it was wrong then, load the whole history into a new warehouse. Nothing was loaded."
         )
     con.execute(
-        "INSERT INTO lager.laddning VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO lager.laddning SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(bool_or(starts_with(transaktion_id, 'SYN-')), "
+        "false) FROM rad_arenden",
         [number, now, version("sobstat"), *astuple(result.total)],
     )
     for file in files:

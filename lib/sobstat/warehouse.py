@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -25,7 +26,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What is there only while a program works begins so.
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SQL_TYPES = {
     "time": "TIMESTAMP",
@@ -37,6 +38,8 @@ assert SQL_TYPES.keys() == COLUMN_TYPES.keys()
 
 # `dag` is the Stockholm date of `tidpunkt` (UTC): months and weekdays follow it, in any session time zone.
 DERIVED = {"arenden": {"dag": "CAST(timezone('Europe/Stockholm', timezone('UTC', tidpunkt)) AS DATE)"}}
+# What the load keeps beside a source's columns, computed from other rows: see facts/foljd.sql.
+FOLLOWING = {"arenden": {"nasta_start_dag": "DATE", "nasta_avslut_dag": "DATE", "senaste_orsak": "VARCHAR"}}
 TABLES = {"arenden": "transaktion"}
 
 HISTORY = """
@@ -48,7 +51,8 @@ CREATE TABLE lager.laddning (
     lasta BIGINT,        -- rows read = kept + repeats + set aside
     behallna BIGINT,
     upprepade BIGINT,
-    undantagna BIGINT
+    undantagna BIGINT,
+    syntetisk BOOLEAN    -- whether it brought made-up transactions, which `sobstat demo` marks
 );
 CREATE TABLE lager.laddad_fil (
     laddning INTEGER, fil VARCHAR, kalla VARCHAR, storlek BIGINT, sha256 VARCHAR,
@@ -90,6 +94,16 @@ def stored_key(source: Source) -> str:
     return ", ".join(stored_name(source, name) for name in source.key)
 
 
+def fact_sql(name: str) -> str:
+    """The SQL of a fact."""
+    return files("sobstat").joinpath("facts", f"{name}.sql").read_text("utf-8")
+
+
+def with_following(rows: str) -> str:
+    """SQL: transactions with what follows them in their ärenden (FOLLOWING), computed from these rows alone."""
+    return fact_sql("foljd").format(rader=rows)
+
+
 def as_loaded(source: Source, load: int | None = None) -> str:
     """SQL: the rows of a source as the warehouse holds them, or as it held them after an earlier load."""
     columns, table = ", ".join([*stored_columns(source), "laddning"]), table_of(source)
@@ -112,7 +126,8 @@ def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
     con.execute("INSERT INTO lager.lager_version VALUES (?, ?)", [SCHEMA_VERSION, key_fingerprint])
     for source in sources().values():
         columns = ", ".join([*column_definitions(source), "laddning INTEGER"])
-        con.execute(f"CREATE TABLE lager.{table_of(source)} ({columns})")
+        following = "".join(f", {name} {kind}" for name, kind in FOLLOWING.get(source.name, {}).items())
+        con.execute(f"CREATE TABLE lager.{table_of(source)} ({columns}{following})")
         con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({columns}, ersatt INTEGER)")
 
 
@@ -186,8 +201,7 @@ class Holdings:
     synthetic: bool
 
 
-# `sobstat demo` marks every transaction, so that a synthetic warehouse is known by its data.
-SYNTHETIC = "SELECT count(*) > 0 FROM (FROM lager.transaktion WHERE starts_with(transaktion_id, 'SYN-') LIMIT 1)"
+SYNTHETIC = "SELECT coalesce(bool_or(syntetisk), false) FROM lager.laddning"
 
 
 def holdings(warehouse: Path) -> Holdings:
