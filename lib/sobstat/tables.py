@@ -21,6 +21,8 @@ from sobstat.warehouse import FOLLOWING, as_loaded, fact_sql, table_of, with_fol
 
 # The facts in the order in which they build on each other.
 FACTS = ("statusbyte", "handelse", "handelse_behandlare", "pagaende", "folkmangd")
+# Those that a query picks from another in less time than it takes to keep them.
+SELECTED = ("handelse", "pagaende")
 # Counted per window: what a person's latest event is depends on the breakdown.
 WINDOWED_FACT = "vardtagare"
 
@@ -28,7 +30,7 @@ WINDOWED_FACT = "vardtagare"
 def build_facts(
     con: duckdb.DuckDBPyConnection, period: Period, region: Region, after_load: dict[str, int] | None = None
 ) -> None:
-    """Make the facts of a period and region as temporary tables, beside the lists that they join.
+    """Make the facts of a period and region as temporary tables or views, beside the lists that they join.
 
     A source that `after_load` names is taken as the warehouse held it after that load, others as they are now.
     `con` is a session with a warehouse attached. One row per what the first line of each fact's file says.
@@ -60,7 +62,7 @@ def build_facts(
     for name in FACTS:
         sql = fact_sql(name)
         used = {key: value for key, value in values.items() if f"${key}" in sql}
-        con.execute(f"CREATE TEMP TABLE {name} AS {sql}", used)
+        con.execute(f"CREATE TEMP {'VIEW' if name in SELECTED else 'TABLE'} {name} AS {sql}", used)
 
 
 def make_table(

@@ -27,6 +27,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
 SCHEMA_VERSION = 3
+# How much memory a session may use; see `session`.
+MEMORY_VARIABLE = "SOBSTAT_MEMORY"
 
 SQL_TYPES = {
     "time": "TIMESTAMP",
@@ -135,12 +137,19 @@ def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
 def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory session in Stockholm time.
 
-    What does not fit in memory is spilled to a folder that only its owner can read, removed at the end.
+    It uses as much memory as the environment variable SOBSTAT_MEMORY says (default: half of the machine's). What does
+    not fit is spilled to a folder that only its owner can read, removed at the end.
+    Raises SobstatError if the variable holds no amount.
     """
+    memory = os.environ.get(MEMORY_VARIABLE, "50%")
     with (
         tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=spill_in) as spill,
         duckdb.connect(config={"temp_directory": spill}) as con,
     ):
+        try:
+            con.execute(f"SET memory_limit = {quoted(memory)}")
+        except duckdb.Error as error:
+            raise SobstatError(f"{MEMORY_VARIABLE} is {memory!r}: give an amount such as 4GB or 25%.") from error
         con.execute("SET TimeZone = 'Europe/Stockholm'")
         yield con
 
