@@ -13,9 +13,10 @@ import pytest
 
 from extracts import NOW, make_extract, write_extract
 from sobstat.contract import sources
+from sobstat.errors import SobstatError
 from sobstat.load import load_extract
 from sobstat.pseudonyms import KEY_VARIABLE
-from sobstat.warehouse import as_loaded, attach, session
+from sobstat.warehouse import MEMORY_VARIABLE, as_loaded, attach, session
 
 EXAMPLE = Path(__file__).parent / "example"
 HEADER = (
@@ -167,19 +168,59 @@ def test_every_source_can_be_read_as_it_was_after_any_load(tmp_path, warehouse):
         ([changed(moment="Rättat"), changed(transaktion_id="T3")], "SE01-A,A,12\n"),
         ([changed(moment="Rättat igen"), changed(transaktion_id="T2", kon="Man")], "SE01-A,A,12\nSE12-B,B,12\n"),
     ]
-    held = []
+    held, read = [], (sources()["arenden"], sources()["hsa_vardgivare"])
     for number, (rows, units) in enumerate(extracts, 1):
         folder = arenden(tmp_path / str(number), *rows)
         (folder / "hsa_vardgivare.csv").write_text(catalogue + units, encoding="utf-8")
         load_extract(folder, warehouse, now=NOW)
-        held.append([query(warehouse, f"FROM {table} ORDER BY ALL") for table in ("transaktion", "hsa_vardgivare")])
+        with session() as con:
+            attach(con, warehouse)
+            held.append([con.execute(f"{as_loaded(source)} ORDER BY ALL").fetchall() for source in read])
     assert [len(rows) for rows, _ in held] == [2, 3, 3]
     with session() as con:
         attach(con, warehouse)
         for number, tables in enumerate(held, 1):
-            for name, rows in zip(("arenden", "hsa_vardgivare"), tables, strict=True):
-                found = con.execute(f"{as_loaded(sources()[name], number)} ORDER BY ALL").fetchall()
-                assert found == rows, (name, number)
+            for source, rows in zip(read, tables, strict=True):
+                found = con.execute(f"{as_loaded(source, number)} ORDER BY ALL").fetchall()
+                assert found == rows, (source.name, number)
+
+
+def test_what_follows_a_transaction_is_kept_up_by_every_load(tmp_path, warehouse):
+    """The ärenden's other rows, those that a row is taken from included: next start, next completion, latest reason."""
+    done = {"status": "Done", "tidpunkt": "2025-10-05", "avslutningsorsak": "Klar"}
+    first = [ROW, changed(transaktion_id="T2", **done)]
+    second = [
+        changed(transaktion_id="T3", tidpunkt="2025-10-10"),
+        changed(transaktion_id="T4", arende_id="A2", tidpunkt="2025-10-02"),
+    ]
+    corrected = [changed(transaktion_id="T2", arende_id="A2", **done)]
+    kept = (
+        "SELECT transaktion_id, day(nasta_start_dag), day(nasta_avslut_dag), senaste_orsak FROM transaktion ORDER BY 1"
+    )
+    load_extract(arenden(tmp_path / "1", *first), warehouse, now=NOW)
+    load_extract(arenden(tmp_path / "2", *second), warehouse, now=NOW)
+    assert query(warehouse, kept) == [
+        ("T1", 10, 5, None),
+        ("T2", 10, None, "Klar"),
+        ("T3", None, None, "Klar"),
+        ("T4", None, None, None),
+    ]
+    load_extract(arenden(tmp_path / "3", *corrected), warehouse, now=NOW)
+    assert query(warehouse, kept) == [
+        ("T1", 10, None, None),
+        ("T2", None, None, "Klar"),
+        ("T3", None, None, None),
+        ("T4", None, 5, None),
+    ]
+
+
+def test_memory_can_be_limited(warehouse, monkeypatch):
+    monkeypatch.setenv(MEMORY_VARIABLE, "200MB")
+    with session() as con:
+        assert con.execute("SELECT current_setting('memory_limit')").fetchone() == ("190.7 MiB",)
+    monkeypatch.setenv(MEMORY_VARIABLE, "much")
+    with pytest.raises(SobstatError, match=r"SOBSTAT_MEMORY is 'much': give an amount such as 4GB"):
+        load_extract(EXAMPLE, warehouse, now=NOW)
 
 
 def test_a_repeated_row_stays_that_of_the_load_that_brought_it(tmp_path, warehouse):

@@ -15,9 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from sobstat.names import CONTROLS
 from sobstat.regions import LAN
 
-# Without the white space around it, of every kind.
+# Without the white space around it, of every kind. Few values have any, and trimming is slow.
 _WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(0x3001))))
-_STRIPPED = f"trim({{x}}, '{_WHITE_SPACE}')"
+_STRIPPED = (
+    f"CASE WHEN regexp_matches({{x}}, '^[{_WHITE_SPACE}]|[{_WHITE_SPACE}]$') "
+    f"THEN trim({{x}}, '{_WHITE_SPACE}') ELSE {{x}} END"
+)
 # ISO 8601 calendar dates and times, with or without seconds, fraction and offset.
 _OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?" + _OFFSET + "?)?$"
@@ -38,7 +41,7 @@ class ColumnType:
     notice: tuple[str, str] | None = None
 
 
-_GIVEN = f"{_STRIPPED} <> ''"
+_GIVEN = f"regexp_matches({{x}}, '[^{_WHITE_SPACE}]')"
 _TEXT = f"CASE WHEN {_GIVEN} THEN {{x}} END"
 # Without control characters, which are rare: see names.py.
 _FROM, _TO = ("".join(map(chr, codes)) for codes in zip(*CONTROLS.items(), strict=True))
@@ -91,20 +94,19 @@ COLUMN_TYPES = {
     ),
 }
 
-# `sob_tid(text)`: an ISO 8601 time as an instant in UTC, NULL if it is none.
+# `sob_tid(text)`: an ISO 8601 time as an instant in UTC, NULL if it is none. (A subquery in it would become a join.)
 TIME_MACRO = f"""
 CREATE OR REPLACE TEMP MACRO sob_instant(x) AS
     CASE WHEN regexp_matches(x, '{_ISO_TIME}') AND x > '0001-01-02'
     THEN try_cast(replace(replace(x, ',', '.'), ' +', '+') AS TIMESTAMPTZ) END;
-CREATE OR REPLACE TEMP MACRO sob_tid(x) AS (
-    SELECT CASE
+CREATE OR REPLACE TEMP MACRO sob_tid_of(t) AS
+    make_timestamp(epoch_us(CASE
         WHEN length(t) > 10 AND NOT regexp_matches(t, '(Z|[+-]\\d{{2}}(:?\\d{{2}})?)$')
             AND CAST(sob_instant(t) - INTERVAL 1 HOUR AS TIMESTAMP) = CAST(sob_instant(t) AS TIMESTAMP)
-        THEN timezone('UTC', sob_instant(t) - INTERVAL 1 HOUR)
-        ELSE timezone('UTC', sob_instant(t))
-    END
-    FROM (SELECT upper({_STRIPPED.format(x="x")}) AS t)
-);
+        THEN sob_instant(t) - INTERVAL 1 HOUR
+        ELSE sob_instant(t)
+    END));
+CREATE OR REPLACE TEMP MACRO sob_tid(x) AS sob_tid_of(upper({_STRIPPED.format(x="x")}));
 """
 
 

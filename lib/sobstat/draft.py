@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sobstat.errors import SobstatError
-from sobstat.warehouse import TEMPORARY, attach, session
+from sobstat.warehouse import TEMPORARY, attach, no_room, session
 
 
 @contextmanager
@@ -55,8 +55,21 @@ def copy_warehouse(warehouse: Path, folder: Path) -> Path:
             attach(con, warehouse, write=True)
             con.execute("DETACH lager")
         attach(con, warehouse)
-        shutil.copyfile(warehouse, draft)
+        _copy(warehouse, draft)
     return draft
+
+
+def _copy(file: Path, to: Path) -> None:
+    """Copy a file within a file system: in no time where that can share blocks (btrfs, XFS), else inside the kernel."""
+    try:
+        with file.open("rb") as source, to.open("wb") as target:
+            left = os.fstat(source.fileno()).st_size
+            while left:
+                left -= os.copy_file_range(source.fileno(), target.fileno(), left)
+    except (AttributeError, OSError) as error:  # neither every system nor every file system has the call
+        if no_room(error):
+            raise
+        shutil.copyfile(file, to)
 
 
 def replace(warehouse: Path, draft: Path) -> None:

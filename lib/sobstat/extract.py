@@ -1,7 +1,10 @@
-"""An extract folder read into staging tables, every fault of its files reported at once.
+"""An extract folder's files as views, every fault of theirs reported at once.
 
-Each source becomes a table `raw_<source>`: the contract's columns as text, with the file's number and the
-row's number in it. What a row is worth is the load's business.
+fil_<number>  a file: the contract's columns as text, with the file's number and the row's number in it
+fil           the files that could be read, and how many rows each has
+felaktig_rad  rows of CSV files that are not cut as the header is
+
+What a row is worth is the load's business. Parquet files are read where they are, as they are used.
 """
 
 import csv
@@ -9,7 +12,7 @@ import glob
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -20,6 +23,7 @@ import pandas as pd
 from sobstat.contract import Source, sources
 from sobstat.errors import SobstatError, nearest
 from sobstat.names import shortened, visible
+from sobstat.warehouse import no_room, quoted
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # What is held in memory at a time, whatever a file unpacks to.
@@ -90,29 +94,39 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_files(con: duckdb.DuckDBPyConnection, files: list[ExtractFile], progress=lambda done, total: None) -> None:
-    """Read every file into the staging tables.
+def read_files(
+    con: duckdb.DuckDBPyConnection,
+    files: list[ExtractFile],
+    use: Callable[[ExtractFile], None],
+    progress=lambda done, total: None,
+) -> None:
+    """Make a view `fil_<number>` of every file, and have `use` read it once.
 
     Raises SobstatError that lists the fault of every file that cannot be read as its source.
     """
     for source in sources().values():
         columns = "".join(f", {name} VARCHAR" for name in source.columns)
-        con.execute(f"CREATE TABLE raw_{source.name} (fil SMALLINT, rad BIGINT{columns})")
+        con.execute(f"CREATE TABLE csv_{source.name} (fil SMALLINT, rad BIGINT{columns})")
     con.execute("CREATE TABLE felaktig_rad (fil SMALLINT, rad BIGINT, skal VARCHAR)")
-    con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR)")
-    con.executemany("INSERT INTO fil VALUES (?, ?, ?)", [(f.number, f.name, f.source.name) for f in files])
+    con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR, lasta BIGINT)")
     faults = []
     for done, file in enumerate(files):
         progress(done, len(files))
         read = _read_parquet if file.path.suffix.lower() == ".parquet" else _read_csv
         try:
-            read(con, file)
+            read(con, file, use)
             if _sha256(file.path) != file.sha256:
                 raise FileFault("the file changed while it was read; load it when it is complete.")
         except FileFault as fault:
             faults.append(f"{file.name}: {fault}")
         except FileNotFoundError:
             faults.append(f"{file.name}: the file vanished while it was read; deliver it again.")
+        else:
+            con.execute(
+                f"INSERT INTO fil SELECT $fil, $namn, $kalla, (SELECT count(*) FROM fil_{file.number})"
+                " + (SELECT count(*) FROM felaktig_rad WHERE fil = $fil)",
+                {"fil": file.number, "namn": file.name, "kalla": file.source.name},
+            )
     progress(len(files), len(files))
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
@@ -142,10 +156,11 @@ def _check_columns(source: Source, found: list[str]) -> None:
         raise FileFault(visible(f"column {', '.join(hints)} is missing; found {listed}."))
 
 
-def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
+def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callable[[ExtractFile], None]) -> None:
     path = glob.escape(str(file.path))  # a name such as arenden*.parquet is that file alone
+    scan = f"read_parquet({quoted(path)})"
     try:
-        described = con.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": path}).fetchall()
+        described = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
     except duckdb.Error as error:
         raise FileFault("not a readable Parquet file (truncated, or of another format).") from error
     types = {name: str(kind) for name, kind, *_ in described}
@@ -153,16 +168,17 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
     for name in file.source.columns:
         if "(" in types[name].removeprefix("DECIMAL(") or types[name].endswith("]") or types[name] == "BLOB":
             raise FileFault(f"column {name} holds {types[name]}; expected text, a number or a time.")
-    as_text = ", ".join(_as_text(name, types[name]) for name in file.source.columns)
+    as_text = ", ".join(f"{_as_text(name, types[name])} AS {name}" for name in file.source.columns)
+    # A column of the file's own may have that name; counting takes longer.
+    rad = "row_number() OVER ()" if "file_row_number" in types else "file_row_number + 1"
+    con.execute(
+        f"CREATE VIEW fil_{file.number} AS SELECT {file.number}::SMALLINT AS fil, {rad} AS rad, {as_text} FROM {scan}"
+    )
     try:
-        con.execute(
-            f"INSERT INTO raw_{file.source.name} "
-            f"SELECT {file.number}, row_number() OVER (), {as_text} FROM read_parquet($path)",
-            {"path": path},
-        )
-    except duckdb.OutOfMemoryException:
-        raise  # no fault of the file's
+        use(file)
     except duckdb.Error as error:
+        if no_room(error):
+            raise  # no fault of the file's
         raise FileFault("its contents cannot be read (damaged Parquet file, or text that is not UTF-8).") from error
 
 
@@ -198,7 +214,7 @@ class _Lines:
         return line
 
 
-def _read_csv(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
+def _read_csv(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callable[[ExtractFile], None]) -> None:
     open_text = gzip.open if file.path.suffix.lower() == ".gz" else open
     try:
         with open_text(file.path, "rt", encoding="utf-8-sig", newline="") as stream:
@@ -212,6 +228,8 @@ def _read_csv(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
         raise FileFault(f"not UTF-8: byte {error.object[error.start]:#04x} found; save the file as UTF-8.") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise FileFault("not a whole gzip file (truncated or damaged); deliver it again.") from error
+    con.execute(f"CREATE VIEW fil_{file.number} AS FROM csv_{file.source.name} WHERE fil = {file.number}")
+    use(file)
 
 
 def _header(line: str) -> tuple[list[str], str]:
@@ -261,4 +279,4 @@ def _insert(con, file: ExtractFile, first: int, block: list[list[str]], places: 
     if whole:
         frame = pd.DataFrame([[row[place] for place in places] for _, row in whole], dtype=object)
         frame.insert(0, "rad", [number for number, _ in whole])
-        con.execute(f"INSERT INTO raw_{file.source.name} SELECT {file.number}, * FROM frame")
+        con.execute(f"INSERT INTO csv_{file.source.name} SELECT {file.number}, * FROM frame")

@@ -5,7 +5,6 @@ several rows with one key win, and merge with what the warehouse holds in a draf
 the draft takes the warehouse's place, touches the warehouse.
 """
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,29 +15,17 @@ from pathlib import Path
 
 import duckdb
 
-from sobstat.contract import TIME_MACRO, Source, sources
+from sobstat.contract import TIME_MACRO, sources
 from sobstat.draft import copy_warehouse, replace, workplace
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, find_files, passed_over, read_files
-from sobstat.pseudonyms import fingerprint, read_key
-from sobstat.rows import check_rows, let_last_win, pseudonymise, refuse_too_many_set_aside
-from sobstat.warehouse import (
-    attach,
-    create,
-    person_columns,
-    same_row,
-    schema_version,
-    session,
-    stored_columns,
-    stored_key,
-    table_of,
-)
+from sobstat.merge import merge
+from sobstat.pseudonyms import fingerprint, keep_key, read_key
+from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
+from sobstat.warehouse import attach, create, no_room, person_columns, quoted, schema_version, session
 
 # A load that sets aside more than this share of its rows fails unless told to go on.
 MAX_SET_ASIDE = 0.01
-
-# Errors of a disk or a quota that is full.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Progress = Callable[[str, int, int], None]
 
@@ -107,17 +94,21 @@ def load_extract(
     files = find_files(folder)
     result = LoadResult(ignored=passed_over(folder), created=not warehouse.exists())
     with _private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
-        read_files(con, files, lambda done, total: progress("Reading files", done, total))
-        brought = [source for source in sources().values() if any(file.source == source for file in files)]
-        key = read_key(warehouse)
-        con.execute("CREATE TABLE undantag (fil SMALLINT, rad BIGINT, skal VARCHAR)")
-        con.execute("INSERT INTO undantag FROM felaktig_rad")
         con.execute(TIME_MACRO)
+        make_room(con)
+        key = read_key(warehouse)
+
+        def check(file: ExtractFile) -> None:
+            pseudonymise(con, file, key)
+            check_rows(con, file, now)
+
+        read_files(con, files, check, lambda done, total: progress("Reading files", done, total))
+        keep_key(warehouse, key)
+        con.execute("INSERT INTO undantag FROM felaktig_rad")
+        brought = [source for source in sources().values() if any(file.source == source for file in files)]
         for done, source in enumerate(brought):
             progress("Checking rows", done, len(brought))
-            pseudonymise(con, source, key)
-            check_rows(con, source, now)
-            let_last_win(con, source)
+            set_aside(con, source)
         progress("Checking rows", len(brought), len(brought))
         refuse_too_many_set_aside(con, max_set_aside)
 
@@ -130,12 +121,13 @@ def load_extract(
         (number,) = con.execute("SELECT coalesce(max(laddning), 0) + 1 FROM lager.laddning").fetchone()
         for done, source in enumerate(brought):
             progress("Merging", done, len(brought))
-            result.removed += _merge(con, source, number)
+            kept, removed = merge(con, source, number)
+            result.removed += removed
+            _reconcile(con, [file for file in files if file.source == source], kept, result)
         progress("Merging", len(brought), len(brought))
-        _reconcile(con, files, brought, result)
         result.changed = _brings_something(con, files, result)
         if result.changed:
-            _record(con, files, brought, result, number, now)
+            _record(con, files, result, number, now)
             con.commit()
             con.execute("CHECKPOINT lager")
             con.execute("DETACH lager")
@@ -151,8 +143,7 @@ def _room_on_disk(warehouse: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error) as error:
-        full = isinstance(error, duckdb.OutOfMemoryException) or getattr(error, "errno", None) in NO_ROOM
-        if not full and not any(os.strerror(number) in str(error) for number in NO_ROOM):
+        if not no_room(error):
             raise
         raise SobstatError(
             f"There is no room for the load: the disk that holds {warehouse.parent}, or the memory, is full. "
@@ -181,72 +172,29 @@ def _prepare(con: duckdb.DuckDBPyConnection, warehouse: Path, key: str) -> None:
         )
 
 
-def _merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> int:
-    """Write the rows that are new or changed, noted in `ny_<source>`, as those of load `number`.
-
-    Returns how many rows of a replaced source the extract no longer holds; they are deleted.
-    """
-    key, name, table = stored_key(source), source.name, f"lager.{table_of(source)}"
-    columns = ", ".join(stored_columns(source))
-    con.execute(
-        f"CREATE TEMP TABLE ny_{name} AS FROM sist_{name} AS s WHERE NOT EXISTS "
-        f"(FROM {table} AS t WHERE {same_row(source, 's', 't')})"
-    )
-    removed = 0
-    if source.replaced:
-        (usable,) = con.execute(f"SELECT count(*) FROM sist_{name}").fetchone()
-        (held,) = con.execute(f"SELECT count(*) FROM {table}").fetchone()
-        if held and not usable:
-            raise SobstatError(
-                f"{name} holds no usable row, and would empty the {held} that are loaded: deliver it again."
-            )
-        removed = _retire(con, source, f"({key}) NOT IN (SELECT ({key}) FROM sist_{name})", number)
-    _retire(con, source, f"({key}) IN (SELECT ({key}) FROM ny_{name})", number)
-    con.execute(
-        f"INSERT INTO {table} ({columns}, laddning) SELECT {columns}, {number} FROM ny_{name} ORDER BY fil, rad"
-    )
-    return removed
-
-
-def _retire(con: duckdb.DuckDBPyConnection, source: Source, which: str, number: int) -> int:
-    """Move the rows that load `number` replaces or removes to those that no longer hold; returns how many."""
-    table = table_of(source)
-    con.execute(f"INSERT INTO lager.ersatt_{table} SELECT *, {number} FROM lager.{table} WHERE {which}")
-    (rows,) = con.execute(f"DELETE FROM lager.{table} WHERE {which}").fetchone()
-    return rows
-
-
 def _reconcile(
-    con: duckdb.DuckDBPyConnection, files: list[ExtractFile], brought: list[Source], result: LoadResult
+    con: duckdb.DuckDBPyConnection, files: list[ExtractFile], kept: dict[int, int], result: LoadResult
 ) -> None:
-    """Count what became of every row, and check that none disappeared."""
+    """Count what became of every row of a source's files, and check that none disappeared."""
     for file in files:
-        name = file.source.name
-        counts = con.execute(
-            f"""
-            SELECT
-                (SELECT count(*) FROM raw_{name} WHERE fil = $fil)
-                + (SELECT count(*) FROM felaktig_rad WHERE fil = $fil),
-                (SELECT count(*) FROM ny_{name} WHERE fil = $fil),
-                (SELECT count(*) FROM rad_{name} AS r JOIN sist_{name} AS s USING ({stored_key(file.source)})
-                 WHERE r.fil = $fil AND {same_row(file.source, "r", "s")} AND NOT EXISTS
-                    (FROM ny_{name} AS n WHERE (n.fil, n.rad) = (r.fil, r.rad))),
-                (SELECT count(*) FROM undantag WHERE fil = $fil)
-            """,
+        read, repeats, aside = con.execute(
+            "SELECT (SELECT lasta FROM fil WHERE fil = $fil), (SELECT count(*) FROM upprepad WHERE fil = $fil), "
+            "(SELECT count(*) FROM undantag WHERE fil = $fil)",
             {"fil": file.number},
         ).fetchone()
-        count = Count(*counts)
+        count = Count(read, kept.get(file.number, 0), repeats, aside)
         if count.read != count.kept + count.repeats + count.set_aside:
             raise RuntimeError(f"{file.name} does not reconcile: {count}")
         result.per_file[file.name] = count
-    result.reasons = con.execute(
-        "SELECT kalla, skal, count(*) FROM undantag JOIN fil USING (fil) GROUP BY ALL ORDER BY ALL"
+    (name,) = {file.source.name for file in files}
+    result.reasons += con.execute(
+        "SELECT kalla, skal, count(*) FROM undantag JOIN fil USING (fil) WHERE kalla = $name GROUP BY ALL ORDER BY ALL",
+        {"name": name},
     ).fetchall()
-    for source in brought:
-        result.notices += con.execute(
-            f"SELECT '{source.name}', anmarkning, count(*) FROM (SELECT unnest(string_split(anmarkning, '; ')) "
-            f"AS anmarkning FROM rad_{source.name} WHERE anmarkning <> '') GROUP BY ALL ORDER BY ALL"
-        ).fetchall()
+    result.notices += con.execute(
+        f"SELECT '{name}', anmarkning, count(*) FROM (SELECT unnest(string_split(anmarkning, '; ')) AS anmarkning "
+        f"FROM provad_{name} WHERE skal IS NULL AND anmarkning IS NOT NULL) GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
 
 
 def _brings_something(con: duckdb.DuckDBPyConnection, files: list[ExtractFile], result: LoadResult) -> bool:
@@ -258,7 +206,6 @@ def _brings_something(con: duckdb.DuckDBPyConnection, files: list[ExtractFile], 
 def _record(
     con: duckdb.DuckDBPyConnection,
     files: list[ExtractFile],
-    brought: list[Source],
     result: LoadResult,
     number: int,
     now: datetime,
@@ -275,7 +222,8 @@ def _record(
             "the clock right; if it was wrong then, load the whole history into a new warehouse. Nothing was loaded."
         )
     con.execute(
-        "INSERT INTO lager.laddning VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO lager.laddning SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(bool_or(starts_with(transaktion_id, 'SYN-')), "
+        "false) FROM rad_arenden",
         [number, now, version("sobstat"), *astuple(result.total)],
     )
     for file in files:
@@ -286,8 +234,10 @@ def _record(
         )
     for source, notice, rows in result.notices:
         con.execute("INSERT INTO lager.anmarkning VALUES (?, ?, ?, ?)", [number, source, notice, rows])
-    for source in brought:
-        persons = person_columns(source)
+    for file in files:
+        if not result.per_file[file.name].set_aside:
+            continue
+        source, persons = file.source, person_columns(file.source)
         pairs = ", ".join(
             f"'{name}', CAST(p_{name}.pseudonym AS VARCHAR)" if name in persons else f"'{name}', r.{name}"
             for name in source.columns
@@ -296,11 +246,10 @@ def _record(
         con.execute(
             f"""
             INSERT INTO lager.karantan
-            SELECT {number}, f.namn, u.rad, '{source.name}', u.skal,
+            SELECT {number}, {quoted(file.name)}, u.rad, '{source.name}', u.skal,
                 CASE WHEN r.fil IS NOT NULL THEN CAST(json_object({pairs}) AS VARCHAR) END
-            FROM undantag AS u
-            JOIN fil AS f ON f.fil = u.fil AND f.kalla = '{source.name}'
-            LEFT JOIN raw_{source.name} AS r ON r.fil = u.fil AND r.rad = u.rad{joins}
-            ORDER BY u.fil, u.rad
+            FROM undantag AS u LEFT JOIN fil_{file.number} AS r ON r.rad = u.rad{joins}
+            WHERE u.fil = {file.number}
+            ORDER BY u.rad
             """
         )

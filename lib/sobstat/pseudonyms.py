@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from sobstat.errors import SobstatError
 
 KEY_VARIABLE = "SOBSTAT_KEY"
@@ -24,7 +26,7 @@ def key_file(warehouse: Path) -> Path:
 
 
 def read_key(warehouse: Path) -> bytes:
-    """The key from the environment, else from the key file, made on first use (mode 0600).
+    """The key from the environment, else from the key file; a new one, to be kept, if there is no warehouse yet.
 
     Raises SobstatError if the key is malformed, or if the file can be read by others than its owner.
     """
@@ -39,7 +41,7 @@ def read_key(warehouse: Path) -> bytes:
                     f"The warehouse's key {path} is missing: put it back, or give it in {KEY_VARIABLE}; with "
                     "another key the same person would count as two."
                 )
-            _make_key(path)
+            return secrets.token_bytes(KEY_BYTES)
         if path.stat().st_mode & 0o077:
             raise SobstatError(f"The key {path} can be read by others: make it yours alone with chmod 600.")
         text = path.read_text("ascii", errors="replace")
@@ -52,27 +54,32 @@ def read_key(warehouse: Path) -> bytes:
     return key
 
 
-def _make_key(path: Path) -> None:
-    """A new key, readable by its owner alone; the file is whole or not there, and never replaces another."""
+def keep_key(warehouse: Path, key: bytes) -> None:
+    """Write a new key to its file, readable by its owner alone; whole or not at all, and never in place of another."""
+    path = key_file(warehouse)
+    if KEY_VARIABLE in os.environ or path.exists():
+        return
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".sobstat-") as part:  # made with mode 0600
-        part.write(secrets.token_hex(KEY_BYTES) + "\n")
+        part.write(key.hex() + "\n")
         part.flush()
         os.fsync(part.fileno())
         os.link(part.name, path)
 
 
-def pseudonyms(ids: Iterable[str], kind: str, key: bytes) -> list[int]:
+def pseudonyms(ids: Iterable[str], kind: str, key: bytes) -> np.ndarray:
     """One unsigned 64-bit pseudonym per id, in order.
 
     `kind` is the column (`vardtagare_id`, `behandlare_id`): the same id gets different pseudonyms in each, so that
     a therapist who is a resident too cannot be told.
     """
-    return [
-        int.from_bytes(
-            hashlib.blake2b(id_.encode("utf-8"), digest_size=8, key=key, person=kind.encode()).digest(), "big"
-        )
-        for id_ in ids
-    ]
+    keyed = hashlib.blake2b(digest_size=8, key=key, person=kind.encode())
+
+    def digest(id_: str) -> bytes:
+        own = keyed.copy()
+        own.update(id_.encode("utf-8"))
+        return own.digest()
+
+    return np.frombuffer(b"".join(map(digest, ids)), ">u8").astype(np.uint64)
 
 
 def fingerprint(key: bytes) -> str:

@@ -1,10 +1,10 @@
-"""The rows of an extract in their staging tables: pseudonymised, typed, checked, the last of several winning.
+"""The rows of an extract: pseudonymised, typed, checked, the last of several winning.
 
-raw_<source>       the contract's columns as text (extract.py)
 pseudonym_<column> person ids and their pseudonyms
-provad_<source>    typed rows with the reasons why they cannot be used, if any; rad_<source> those that can
-sist_<source>      one row per key, the last in file order
+provad_<source>    typed rows with the reasons why they cannot be used, if any
 undantag           rows set aside, with the reason
+upprepad           rows that repeat another, of the extract or of the warehouse
+rad_<source>       the other rows
 """
 
 from datetime import datetime
@@ -14,26 +14,55 @@ import pandas as pd
 
 from sobstat.contract import COLUMN_TYPES, Source, sources
 from sobstat.errors import SobstatError
+from sobstat.extract import ExtractFile
 from sobstat.pseudonyms import pseudonyms
-from sobstat.warehouse import DERIVED, person_columns, same_row, stored_columns, stored_key, stored_name
+from sobstat.warehouse import (
+    DERIVED,
+    column_definitions,
+    person_columns,
+    same_row,
+    stored_columns,
+    stored_key,
+    stored_name,
+)
 
 IDS_AT_A_TIME = 500_000
 
 
-def pseudonymise(con: duckdb.DuckDBPyConnection, source: Source, key: bytes) -> None:
-    """A table `pseudonym_<column>` (id, pseudonym) of the distinct ids; the key never enters SQL."""
-    for column in person_columns(source):
-        con.execute(f"CREATE TABLE pseudonym_{column} (id VARCHAR, pseudonym UBIGINT)")
+def make_room(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables, empty."""
+    con.execute("CREATE TABLE undantag (fil SMALLINT, rad BIGINT, skal VARCHAR)")
+    con.execute("CREATE TEMP TABLE upprepad (fil SMALLINT, rad BIGINT)")
+    for source in sources().values():
+        for column in person_columns(source):
+            con.execute(f"CREATE TABLE pseudonym_{column} (id VARCHAR, pseudonym UBIGINT)")
+        columns = ", ".join(column_definitions(source))
+        con.execute(
+            f"CREATE TABLE provad_{source.name} (fil SMALLINT, rad BIGINT, {columns}, skal VARCHAR, anmarkning VARCHAR)"
+        )
+        con.execute(
+            f"CREATE VIEW rad_{source.name} AS FROM provad_{source.name} AS r WHERE skal IS NULL "
+            "AND NOT EXISTS (FROM undantag AS u WHERE u.fil = r.fil AND u.rad = r.rad) "
+            "AND NOT EXISTS (FROM upprepad AS u WHERE u.fil = r.fil AND u.rad = r.rad)"
+        )
+
+
+def pseudonymise(con: duckdb.DuckDBPyConnection, file: ExtractFile, key: bytes) -> None:
+    """Add the pseudonyms of the ids that the file is the first to hold; the key never enters SQL."""
+    for column in person_columns(file.source):
         given = COLUMN_TYPES["person_id"].value.format(x=column)
-        query = f"SELECT DISTINCT {column} AS id FROM raw_{source.name} WHERE {given} IS NOT NULL"
+        query = (
+            f"SELECT DISTINCT {column} AS id FROM fil_{file.number} WHERE {given} IS NOT NULL "
+            f"AND NOT EXISTS (FROM pseudonym_{column} AS p WHERE p.id = {column})"
+        )
         distinct = con.cursor().execute(query)
         while ids := [id_ for (id_,) in distinct.fetchmany(IDS_AT_A_TIME)]:
-            block = pd.DataFrame({"id": ids, "pseudonym": pd.array(pseudonyms(ids, column, key), dtype="UInt64")})
-            con.append(f"pseudonym_{column}", block)
+            con.append(f"pseudonym_{column}", pd.DataFrame({"id": ids, "pseudonym": pseudonyms(ids, column, key)}))
 
 
-def check_rows(con: duckdb.DuckDBPyConnection, source: Source, now: datetime) -> None:
-    """A table `rad_<source>` of typed rows; the others go to `undantag` with every reason."""
+def check_rows(con: duckdb.DuckDBPyConnection, file: ExtractFile, now: datetime) -> None:
+    """Add the file's rows, typed, with every reason why one cannot be used."""
+    source = file.source
     values, joins, faults, notices = [], "", [], []
     for name, column in source.columns.items():
         kind, held, x = COLUMN_TYPES[column.type], stored_name(source, name), f"r.{name}"
@@ -56,44 +85,53 @@ def check_rows(con: duckdb.DuckDBPyConnection, source: Source, now: datetime) ->
             notices.append(f"CASE WHEN {kind.notice[0].format(x=f'ra_{name}', v=held)} THEN '{kind.notice[1]}' END")
     raw = ", ".join(f"r.{name} AS ra_{name}" for name in source.columns if source.columns[name].type != "person_id")
     derived = "".join(f", {sql} AS {name}" for name, sql in DERIVED.get(source.name, {}).items())
-    notice = f"concat_ws('; ', {', '.join(notices)})" if notices else "''"
+    skal, anmarkning = (
+        f"nullif(concat_ws('; ', {', '.join(said)}), '')" if said else "NULL" for said in (faults, notices)
+    )
     con.execute(
         f"""
-        CREATE TABLE provad_{source.name} AS
-        SELECT fil, rad, {", ".join(stored_columns(source))}, concat_ws('; ', {", ".join(faults)}) AS skal,
-            {notice} AS anmarkning
+        INSERT INTO provad_{source.name}
+        SELECT fil, rad, {", ".join(stored_columns(source))}, {skal}, {anmarkning}
         FROM (SELECT *{derived} FROM (
-            SELECT r.fil, r.rad, {raw}, {", ".join(values)} FROM raw_{source.name} AS r{joins}
+            SELECT r.fil, r.rad, {raw}, {", ".join(values)} FROM fil_{file.number} AS r{joins}
         ))
         """,
         {"now": now} if any(column.type == "time" for column in source.columns.values()) else None,
     )
-    con.execute(f"INSERT INTO undantag SELECT fil, rad, skal FROM provad_{source.name} WHERE skal <> ''")
-    con.execute(f"CREATE VIEW rad_{source.name} AS FROM provad_{source.name} WHERE skal = ''")
 
 
-def let_last_win(con: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """A table `sist_<source>`: of several rows with one key, the last in file order.
+def set_aside(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Set aside the rows that cannot be used, and of several with one key all but the last in file order.
 
-    Those equal to it are repeats; the others are set aside.
+    Those equal to the last are repeats.
     """
-    key, name = stored_key(source), source.name
+    name, key = source.name, stored_key(source)
+    con.execute(f"INSERT INTO undantag SELECT fil, rad, skal FROM provad_{name} WHERE skal IS NOT NULL")
+    # Few keys occur twice; their hashes find them in a fraction of the memory.
     con.execute(
-        f"CREATE TABLE sist_{name} AS FROM rad_{name} "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY fil DESC, rad DESC) = 1"
+        f"""
+        CREATE TEMP TABLE tidigare AS
+        WITH flera AS (
+            FROM rad_{name} WHERE hash({key}) IN
+                (SELECT hash({key}) FROM rad_{name} GROUP BY ALL HAVING count(*) > 1)
+        ),
+        sista AS (FROM flera QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY fil DESC, rad DESC) = 1)
+        SELECT r.fil, r.rad, {same_row(source, "r", "s")} AS lika
+        FROM flera AS r JOIN sista AS s USING ({key}) WHERE (r.fil, r.rad) <> (s.fil, s.rad)
+        """
     )
+    con.execute("INSERT INTO upprepad SELECT fil, rad FROM tidigare WHERE lika")
     con.execute(
-        f"INSERT INTO undantag SELECT r.fil, r.rad, 'another row with the same {key} comes later' "
-        f"FROM rad_{name} AS r JOIN sist_{name} AS s USING ({key}) "
-        f"WHERE (r.fil, r.rad) <> (s.fil, s.rad) AND NOT ({same_row(source, 'r', 's')})"
+        f"INSERT INTO undantag SELECT fil, rad, 'another row with the same {key} comes later' "
+        "FROM tidigare WHERE NOT lika"
     )
+    con.execute("DROP TABLE tidigare")
 
 
 def refuse_too_many_set_aside(con: duckdb.DuckDBPyConnection, max_set_aside: float) -> None:
     """Raises SobstatError, with the most frequent reasons, if more than the share `max_set_aside` is set aside."""
     (set_aside,) = con.execute("SELECT count(*) FROM undantag").fetchone()
-    read = sum(con.execute(f"SELECT count(*) FROM raw_{name}").fetchone()[0] for name in sources())
-    read += con.execute("SELECT count(*) FROM felaktig_rad").fetchone()[0]
+    (read,) = con.execute("SELECT sum(lasta) FROM fil").fetchone()
     if set_aside > max_set_aside * read:
         reasons = con.execute(
             "SELECT skal, count(*) AS antal FROM undantag GROUP BY skal ORDER BY antal DESC, skal LIMIT 10"

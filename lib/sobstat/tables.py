@@ -6,7 +6,6 @@ computed from what is left.
 """
 
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 
 import duckdb
 import pandas as pd
@@ -19,23 +18,20 @@ from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError, no_such
 from sobstat.months import Period
 from sobstat.regions import LAN, RIKET, Region
-from sobstat.warehouse import as_loaded, table_of
+from sobstat.warehouse import FOLLOWING, as_loaded, fact_sql, table_of, with_following
 
 # The facts in the order in which they build on each other.
 FACTS = ("statusbyte", "handelse", "handelse_behandlare", "pagaende", "folkmangd")
+# Those that a query picks from another in less time than it takes to keep them.
+SELECTED = ("handelse", "pagaende")
 # Counted per window: what a person's latest event is depends on the breakdown.
 WINDOWED_FACT = "vardtagare"
-
-
-def fact_sql(name: str) -> str:
-    """The SQL of a fact."""
-    return files("sobstat").joinpath("facts", f"{name}.sql").read_text("utf-8")
 
 
 def build_facts(
     con: duckdb.DuckDBPyConnection, period: Period, region: Region, after_load: dict[str, int] | None = None
 ) -> None:
-    """Make the facts of a period and region as temporary tables, beside the lists that they join.
+    """Make the facts of a period and region as temporary tables or views, beside the lists that they join.
 
     A source that `after_load` names is taken as the warehouse held it after that load, others as they are now.
     `con` is a session with a warehouse attached. One row per what the first line of each fact's file says.
@@ -58,13 +54,16 @@ def build_facts(
         con.execute(f"CREATE TEMP TABLE {name} AS FROM frame")
         del frame
     for source in sources().values():
-        rows = as_loaded(source, (after_load or {}).get(source.name))
+        load = (after_load or {}).get(source.name)
+        rows = f"FROM lager.{table_of(source)}" if load is None else as_loaded(source, load)
+        if load is not None and source.name in FOLLOWING:
+            rows = with_following(rows)
         con.execute(f"CREATE TEMP VIEW {table_of(source)} AS {rows}")
     values = {"forsta_dag": period.first.first_day, "slut_dag": period.end, "lan_kod": region.lan_kod}
     for name in FACTS:
         sql = fact_sql(name)
         used = {key: value for key, value in values.items() if f"${key}" in sql}
-        con.execute(f"CREATE TEMP TABLE {name} AS {sql}", used)
+        con.execute(f"CREATE TEMP {'VIEW' if name in SELECTED else 'TABLE'} {name} AS {sql}", used)
 
 
 def make_table(

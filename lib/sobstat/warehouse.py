@@ -6,11 +6,13 @@ the load that replaced or removed it, so that a source can be read as it was aft
 Everything but the load opens it read-only.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -21,10 +23,14 @@ from sobstat.months import Month, this_month
 
 # How many threads a session may use; by default, one for each core.
 THREADS_VARIABLE = "SOBSTAT_THREADS"
+# Errors of a disk or a quota that is full.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What is there only while a program works begins so.
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# How much memory a session may use; see `session`.
+MEMORY_VARIABLE = "SOBSTAT_MEMORY"
 
 SQL_TYPES = {
     "time": "TIMESTAMP",
@@ -36,6 +42,8 @@ assert SQL_TYPES.keys() == COLUMN_TYPES.keys()
 
 # `dag` is the Stockholm date of `tidpunkt` (UTC): months and weekdays follow it, in any session time zone.
 DERIVED = {"arenden": {"dag": "CAST(timezone('Europe/Stockholm', timezone('UTC', tidpunkt)) AS DATE)"}}
+# What the load keeps beside a source's columns, computed from other rows: see facts/foljd.sql.
+FOLLOWING = {"arenden": {"nasta_start_dag": "DATE", "nasta_avslut_dag": "DATE", "senaste_orsak": "VARCHAR"}}
 TABLES = {"arenden": "transaktion"}
 
 HISTORY = """
@@ -47,7 +55,8 @@ CREATE TABLE lager.laddning (
     lasta BIGINT,        -- rows read = kept + repeats + set aside
     behallna BIGINT,
     upprepade BIGINT,
-    undantagna BIGINT
+    undantagna BIGINT,
+    syntetisk BOOLEAN    -- whether it brought made-up transactions, which `sobstat demo` marks
 );
 CREATE TABLE lager.laddad_fil (
     laddning INTEGER, fil VARCHAR, kalla VARCHAR, storlek BIGINT, sha256 VARCHAR,
@@ -78,9 +87,25 @@ def stored_columns(source: Source) -> list[str]:
     return [stored_name(source, name) for name in source.columns] + list(DERIVED.get(source.name, {}))
 
 
+def column_definitions(source: Source) -> list[str]:
+    """The same with their types, in SQL."""
+    columns = [f"{stored_name(source, name)} {SQL_TYPES[column.type]}" for name, column in source.columns.items()]
+    return columns + [f"{name} DATE" for name in DERIVED.get(source.name, {})]
+
+
 def stored_key(source: Source) -> str:
     """A source's key as the warehouse names it, separated by commas."""
     return ", ".join(stored_name(source, name) for name in source.key)
+
+
+def fact_sql(name: str) -> str:
+    """The SQL of a fact."""
+    return files("sobstat").joinpath("facts", f"{name}.sql").read_text("utf-8")
+
+
+def with_following(rows: str) -> str:
+    """SQL: transactions with what follows them in their ärenden (FOLLOWING), computed from these rows alone."""
+    return fact_sql("foljd").format(rader=rows)
 
 
 def as_loaded(source: Source, load: int | None = None) -> str:
@@ -104,27 +129,44 @@ def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
     con.execute(HISTORY)
     con.execute("INSERT INTO lager.lager_version VALUES (?, ?)", [SCHEMA_VERSION, key_fingerprint])
     for source in sources().values():
-        columns = [f"{stored_name(source, n)} {SQL_TYPES[c.type]}" for n, c in source.columns.items()]
-        columns += [f"{name} DATE" for name in DERIVED.get(source.name, {})]
-        columns += ["laddning INTEGER"]
-        con.execute(f"CREATE TABLE lager.{table_of(source)} ({', '.join(columns)})")
-        con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({', '.join(columns)}, ersatt INTEGER)")
+        columns = ", ".join([*column_definitions(source), "laddning INTEGER"])
+        following = "".join(f", {name} {kind}" for name, kind in FOLLOWING.get(source.name, {}).items())
+        con.execute(f"CREATE TABLE lager.{table_of(source)} ({columns}{following})")
+        con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({columns}, ersatt INTEGER)")
 
 
 @contextmanager
 def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory session in Stockholm time.
 
-    What does not fit in memory is spilled to a folder that only its owner can read, removed at the end.
+    It uses as much memory as the environment variable SOBSTAT_MEMORY says (default: half of the machine's). What does
+    not fit is spilled to a folder that only its owner can read, removed at the end.
+    Raises SobstatError if the variable holds no amount.
     """
+    memory = os.environ.get(MEMORY_VARIABLE, "50%")
     with (
         tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=spill_in) as spill,
         duckdb.connect(config={"temp_directory": spill}) as con,
     ):
         if threads := os.environ.get(THREADS_VARIABLE):
             con.execute(f"SET threads = {int(threads)}")
+        try:
+            con.execute(f"SET memory_limit = {quoted(memory)}")
+        except duckdb.Error as error:
+            raise SobstatError(f"{MEMORY_VARIABLE} is {memory!r}: give an amount such as 4GB or 25%.") from error
         con.execute("SET TimeZone = 'Europe/Stockholm'")
         yield con
+
+
+def no_room(error: Exception) -> bool:
+    """Whether memory or a disk is full."""
+    full = isinstance(error, duckdb.OutOfMemoryException) or getattr(error, "errno", None) in FULL
+    return full or any(os.strerror(number) in str(error) for number in FULL)
+
+
+def quoted(text: object) -> str:
+    """The text as a literal of SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = False) -> None:
@@ -134,9 +176,8 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
     """
     if not write and not warehouse.is_file():
         raise SobstatError(f"There is no warehouse {warehouse}: make one with `sobstat load DIR`.")
-    quoted = str(warehouse).replace("'", "''")
     try:
-        con.execute(f"ATTACH '{quoted}' AS lager ({'READ_WRITE' if write else 'READ_ONLY'})")
+        con.execute(f"ATTACH {quoted(warehouse)} AS lager ({'READ_WRITE' if write else 'READ_ONLY'})")
     except duckdb.Error as error:
         if "Could not set lock" in str(error):
             raise SobstatError(f"The warehouse {warehouse} is in use by another process: try again later.") from error
@@ -173,8 +214,7 @@ class Holdings:
     synthetic: bool
 
 
-# `sobstat demo` marks every transaction, so that a synthetic warehouse is known by its data.
-SYNTHETIC = "SELECT count(*) > 0 FROM (FROM lager.transaktion WHERE starts_with(transaktion_id, 'SYN-') LIMIT 1)"
+SYNTHETIC = "SELECT coalesce(bool_or(syntetisk), false) FROM lager.laddning"
 
 
 def holdings(warehouse: Path) -> Holdings:

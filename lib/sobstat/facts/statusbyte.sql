@@ -4,47 +4,41 @@
 -- month's end or later.
 WITH logg AS (
     SELECT
-        transaktion_id, arende_id, tidpunkt, dag,
-        -- At equal times a start comes before a completion.
-        CASE status WHEN 'Inprogress' THEN 1 ELSE 2 END AS ordning
+        *,
+        CASE status WHEN 'Inprogress' THEN 1 ELSE 2 END AS ordning,
+        -- A start is under way until the ärende's next start or completion.
+        least(nasta_start_dag, nasta_avslut_dag) AS nasta_dag,
+        -- The counted event of each ärende and status is the latest one.
+        CASE status WHEN 'Inprogress' THEN nasta_start_dag ELSE nasta_avslut_dag END AS raknad_till_dag
     FROM transaktion
     WHERE arendetyp = 'Process' AND status IN ('Inprogress', 'Done') AND dag < $slut_dag
 ),
 
-ordnad AS (
-    SELECT
-        transaktion_id, arende_id, dag, ordning,
-        -- The counted event of each ärende and status is the latest one.
-        row_number() OVER (PARTITION BY arende_id, ordning ORDER BY tidpunkt DESC, transaktion_id DESC) = 1 AS ar_raknad,
-        -- A start is under way until the ärende's next start or completion.
-        lead(dag) OVER (PARTITION BY arende_id ORDER BY tidpunkt, ordning, transaktion_id) AS nasta_dag
-    FROM logg
-),
-
 berord AS (
-    SELECT *, ar_raknad AND dag >= $forsta_dag AS ar_handelse
-    FROM ordnad
-    WHERE (ar_raknad AND dag >= $forsta_dag) OR (ordning = 1 AND (nasta_dag IS NULL OR nasta_dag > $forsta_dag))
+    SELECT *, dag >= $forsta_dag AND (raknad_till_dag IS NULL OR raknad_till_dag >= $slut_dag) AS ar_handelse
+    FROM logg
+    WHERE
+        (dag >= $forsta_dag AND (raknad_till_dag IS NULL OR raknad_till_dag >= $slut_dag))
+        OR (ordning = 1 AND (nasta_dag IS NULL OR nasta_dag > $forsta_dag))
 ),
 
--- The reason on the counted completion. An ärende without one hasn't ended.
+-- The reason on the ärende's counted completion. One before the period is the latest until each row.
 orsak AS (
-    SELECT o.arende_id, coalesce(t.avslutningsorsak, 'Okänt') AS avslutningsorsak
-    FROM ordnad AS o
-    INNER JOIN transaktion AS t ON t.transaktion_id = o.transaktion_id
-    WHERE o.ordning = 2 AND o.ar_raknad
+    SELECT arende_id, senaste_orsak
+    FROM berord
+    WHERE ordning = 2 AND ar_handelse
 )
 
 SELECT
-    o.transaktion_id,
-    o.arende_id,
+    t.transaktion_id,
+    t.arende_id,
     t.tidpunkt,
-    o.ordning,
-    o.dag,
-    o.nasta_dag,
-    o.ar_handelse,
+    t.ordning,
+    t.dag,
+    t.nasta_dag,
+    t.ar_handelse,
     t.vardtagare,
-    strftime(o.dag, '%Y-%m') AS manad,
+    strftime(t.dag, '%Y-%m') AS manad,
     v.veckodag,
     -- The county that the catalogue now gives for the ärende's vårdgivare.
     coalesce(l.lan_kod, '') AS lan_kod,
@@ -55,14 +49,14 @@ SELECT
     coalesce(ve.namn, t.vardenhet_id, 'Okänd vårdenhet') AS vardenhet,
     coalesce(t.process, 'Okänt') AS process,
     coalesce(t.moment, 'Okänt') AS moment,
-    coalesce(orsak.avslutningsorsak, 'Ej avslutat') AS avslutningsorsak,
+    -- An ärende without a completion hasn't ended.
+    coalesce(orsak.senaste_orsak, t.senaste_orsak, 'Ej avslutat') AS avslutningsorsak,
     coalesce(t.kon, 'Okänt') AS kon,
     coalesce(a.aldersgrupp, 'Okänd') AS aldersgrupp
-FROM berord AS o
-INNER JOIN transaktion AS t ON t.transaktion_id = o.transaktion_id
-INNER JOIN veckodag AS v ON v.nummer = isodow(o.dag)
+FROM berord AS t
+INNER JOIN veckodag AS v ON v.nummer = isodow(t.dag)
 LEFT JOIN aldersgrupp AS a ON a.alder = t.alder
-LEFT JOIN orsak ON orsak.arende_id = o.arende_id
+LEFT JOIN orsak ON orsak.arende_id = t.arende_id
 LEFT JOIN hsa_vardgivare AS vg ON vg.hsa_id = t.vardgivare_id
 LEFT JOIN hsa_vardenhet AS ve ON ve.hsa_id = t.vardenhet_id
 LEFT JOIN lan AS l ON l.lan_kod = vg.lan_kod

@@ -1,0 +1,81 @@
+"""The usable rows of an extract merged with what the warehouse holds, in a draft of it.
+
+Of the history nothing but the keys is read, and the ärenden that the extract touches.
+"""
+
+import duckdb
+
+from sobstat.contract import Source
+from sobstat.errors import SobstatError
+from sobstat.warehouse import FOLLOWING, same_row, stored_columns, stored_key, table_of, with_following
+
+# How the rows of a load lie in the warehouse, unless by key: a month's together, so that it is read alone.
+ORDER = {"arenden": "tidpunkt"}
+
+
+def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> tuple[dict[int, int], int]:
+    """Write the rows that are new or changed as those of load `number`; note the others as repeated.
+
+    Returns how many rows each file's number brought, and how many rows of a replaced source the extract no longer
+    holds; these are deleted.
+    """
+    key, rows, table = stored_key(source), f"rad_{source.name}", f"lager.{table_of(source)}"
+    columns = ", ".join(stored_columns(source))
+    removed = 0
+    if source.replaced:
+        (usable,) = con.execute(f"SELECT count(*) FROM {rows}").fetchone()
+        (held,) = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+        if held and not usable:
+            raise SobstatError(
+                f"{source.name} holds no usable row, and would empty the {held} that are loaded: deliver it again."
+            )
+        removed = _retire(con, source, f"({key}) NOT IN (SELECT ({key}) FROM {rows})", number)
+    # In two steps, so that of the whole history nothing but the keys is read.
+    con.execute(
+        f"CREATE TEMP TABLE kand AS SELECT r.fil, r.rad, t.rowid AS plats FROM {rows} AS r "
+        f"JOIN {table} AS t USING ({key})"
+    )
+    con.execute(
+        f"INSERT INTO upprepad SELECT r.fil, r.rad FROM {rows} AS r JOIN kand AS k ON k.fil = r.fil AND k.rad = r.rad "
+        f"JOIN {table} AS t ON t.rowid = k.plats WHERE {same_row(source, 'r', 't')}"
+    )
+    _retire(con, source, "rowid IN (SELECT plats FROM kand ANTI JOIN upprepad USING (fil, rad))", number)
+    con.execute("DROP TABLE kand")
+    kept = dict(con.execute(f"SELECT fil, count(*) FROM {rows} GROUP BY fil").fetchall())
+    if not kept:
+        return kept, removed
+    following = FOLLOWING.get(source.name, {})
+    if following:
+        _follow(con, rows, list(following), number)
+        columns = ", ".join([columns, *following])
+        rows += " JOIN foljd USING (fil, rad)"
+    con.execute(
+        f"INSERT INTO {table} ({columns}, laddning) SELECT {columns}, {number} FROM {rows} "
+        f"ORDER BY {ORDER.get(source.name, key)}"
+    )
+    return kept, removed
+
+
+def _follow(con: duckdb.DuckDBPyConnection, rows: str, following: list[str], number: int) -> None:
+    """Compute anew what follows what in the ärenden that new or replaced rows belong to: `foljd` for the new rows, in
+    place for those that the warehouse holds.
+    """
+    columns = "arende_id, transaktion_id, arendetyp, status, tidpunkt, dag, avslutningsorsak"
+    touched = with_following(
+        f"SELECT fil, rad, NULL AS plats, {columns} FROM {rows} UNION ALL "
+        f"SELECT NULL, NULL, rowid, {columns} FROM lager.transaktion WHERE arende_id IN "
+        f"(SELECT arende_id FROM {rows} UNION SELECT arende_id FROM lager.ersatt_transaktion WHERE ersatt = {number})"
+    )
+    con.execute(f"CREATE TEMP TABLE foljd AS SELECT fil, rad, plats, {', '.join(following)} FROM ({touched})")
+    con.execute(
+        f"UPDATE lager.transaktion AS t SET {', '.join(f'{name} = f.{name}' for name in following)} FROM foljd AS f "
+        f"WHERE t.rowid = f.plats AND ({' OR '.join(f't.{name} IS DISTINCT FROM f.{name}' for name in following)})"
+    )
+
+
+def _retire(con: duckdb.DuckDBPyConnection, source: Source, which: str, number: int) -> int:
+    """Move the rows that load `number` replaces or removes to those that no longer hold; returns how many."""
+    table, columns = table_of(source), ", ".join([*stored_columns(source), "laddning"])
+    con.execute(f"INSERT INTO lager.ersatt_{table} SELECT {columns}, {number} FROM lager.{table} WHERE {which}")
+    (rows,) = con.execute(f"DELETE FROM lager.{table} WHERE {which}").fetchone()
+    return rows
