@@ -68,12 +68,13 @@ def row_groups(table: pd.DataFrame, by: list[str], measure: Measure, region: Reg
     if "manad" not in by:
         single = measure.kind == "stock" or period.first == period.last
         common |= {"manad": str(period.last)} if single else {"period": f"{period.first}--{period.last}"}
-    depth = {name: depth for depth, name in enumerate(["totalt", *by])}
-    names = zip(*(table[dimensions()[name].columns[0]] for name in by), strict=True)
-    return [
-        tuple(sorted((common | dict(zip(by[: depth[niva]], ids, strict=False))).items(), key=lambda p: ORDER[p[0]]))
-        for niva, ids in zip(table["niva"], names, strict=True)
-    ]
+    orders = {niva: sorted({*common, *by[:depth]}, key=ORDER.__getitem__) for depth, niva in enumerate(["totalt", *by])}
+    names = zip(*(table[dimensions()[name].columns[0]].tolist() for name in by), strict=True)
+    groups = []
+    for niva, ids in zip(table["niva"].tolist(), names, strict=True):
+        own = common | dict(zip(by, ids, strict=True))
+        groups.append(tuple((name, own[name]) for name in orders[niva]))
+    return groups
 
 
 def collect(
@@ -114,9 +115,11 @@ def _add_table(
 ) -> None:
     """The cells of one table. Okänt län has no page of its own."""
     own_page = (table["lan_kod"] != "") | ("lan" in report.by) if "lan" in by else pd.Series(True, table.index)
+    groups: dict[str, list[Group]] = {}  # by kind: a stock is counted at the last month, whatever the period
     for measure in _counted(report):
-        groups = row_groups(table, by, measure, RIKET, period)
-        for group, number, published in zip(groups, table[measure.column_name], own_page, strict=True):
+        if measure.kind not in groups:
+            groups[measure.kind] = row_groups(table, by, measure, RIKET, period)
+        for group, number, published in zip(groups[measure.kind], table[measure.column_name], own_page, strict=True):
             if thresholds.of(measure):
                 cells.add(measure.id, group, int(number), bool(published))
             elif measure.kind == "flow":

@@ -24,7 +24,7 @@ TOLERANCE = 1e-6
 # When a further table proves so few of the remaining cells, those that are left are served, picked apart.
 WORTHWHILE = 0.1
 # To move so many cells at once, the solver had better look at the whole system first.
-MANY = 1000
+MANY = 4000
 
 # How a count can differ from the true one: the rows of an array of moves.
 RISE, FALL = 0, 1
@@ -233,7 +233,7 @@ class _Programme:
         self._columns = np.arange(matrix.shape[1], dtype=np.int32)
 
     def reached(self, hidden: np.ndarray, way: int, todo: np.ndarray) -> np.ndarray:
-        """Those of `todo` that move as far as they need where these move as far as they can, and only hidden cells do."""
+        """Those of `todo` that move as far as they need where all go as far as they can, and only hidden cells move."""
         needed, (low, high) = self.needed[way], self._limits()
         high[:, self._shown(hidden)] = 0
         high[way, todo] = needed[todo]
