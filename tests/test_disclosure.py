@@ -322,6 +322,17 @@ def test_the_summary_counts_every_published_cell_once(own):
         assert counts["complementary"] > 0
 
 
+def test_only_the_group_that_all_are_in_is_hidden_with_the_empty_ones_beside_it(tmp_path):
+    """30 women and 12 men of one age in one month: all periods hold the same, and totals need not be hidden."""
+    rows = people(30, kon="Kvinna") + people(12, kon="Man")
+    mask = choose_mask(load(make_extract(rows), tmp_path / "in", tmp_path / "w.duckdb"), OCTOBER, Thresholds())
+    assert {measure for measure, groups in mask.complementary.items() if groups} == {"vardtagare"}
+    assert {
+        tuple(value for name, value in group if name in ("kon", "aldersgrupp"))
+        for group in mask.complementary["vardtagare"]
+    } == {("Kvinna", "35–44"), ("Man", "35–44")}
+
+
 def test_every_hidden_value_is_missing_from_the_file(warehouse):
     for name, report in reports().items():
         for region in ("riket", "stockholm", "skane"):
