@@ -8,6 +8,9 @@ from pathlib import Path
 
 import sobstat
 
+PACKAGE = Path(sobstat.__file__).parent
+COUNTING = (".", "facts", "disclosure")
+
 
 def sha256(path: Path) -> str:
     """A file's hash."""
@@ -22,6 +25,15 @@ def hash_all(files: Iterable[Path], root: Path) -> dict[str, str]:
 @cache
 def code_hash() -> str:
     """One hash of the whole package: code, declarations, facts, templates and styles."""
-    package = Path(sobstat.__file__).parent
-    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return hashlib.sha256(json.dumps(hash_all(files, package)).encode()).hexdigest()
+    return _hash_of(path for path in PACKAGE.rglob("*"))
+
+
+@cache
+def counting_hash() -> str:
+    """One hash of what counts and hides: the modules and declarations that are in no package, the facts, disclosure."""
+    return _hash_of(path for folder in COUNTING for path in (PACKAGE / folder).glob("*"))
+
+
+def _hash_of(paths: Iterable[Path]) -> str:
+    files = (path for path in paths if path.is_file() and path.suffix != ".pyc")
+    return hashlib.sha256(json.dumps(hash_all(files, PACKAGE)).encode()).hexdigest()

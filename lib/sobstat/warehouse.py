@@ -155,6 +155,7 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
         except duckdb.Error as error:
             raise SobstatError(f"{MEMORY_VARIABLE} is {memory!r}: give an amount such as 4GB or 25%.") from error
         con.execute("SET TimeZone = 'Europe/Stockholm'")
+        con.execute("SET enable_progress_bar = false")  # a forked process counts as interactive
         yield con
 
 

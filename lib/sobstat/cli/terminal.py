@@ -81,7 +81,7 @@ def _print(message: str, style: str | None = None) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar per step on a terminal; nothing where nobody watches."""
+    """A progress bar per step on a terminal; elsewhere each step is told once, as it begins."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = "--quiet" in flags or not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
@@ -90,6 +90,8 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         def show(step: str, done: int, total: int) -> None:
             if step not in tasks:
                 tasks[step] = bars.add_task(step, total=total)
+                if not console.is_terminal:
+                    say(f"{step} …")
             bars.update(tasks[step], completed=done)
 
         yield show

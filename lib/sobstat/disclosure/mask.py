@@ -2,7 +2,7 @@
 
 Periods that are published together are chosen for together. That takes seconds to minutes, so it is kept in a folder
 beside the warehouse, which only its owner can open: a file for each family of periods and thresholds, good for as long
-as data and program stay as they are. A file names the cells that are hidden besides those that the primary rule hides,
+as the data and what counts them stay as they are. A file names the cells that are hidden besides those that the primary rule hides,
 and tells how many cells there are; it holds no counts of anything else.
 """
 
@@ -20,7 +20,7 @@ from sobstat.declarations import Measure
 from sobstat.disclosure.cells import Cells, Group, collect, row_groups, tie
 from sobstat.disclosure.choose import Progress, choose_complementary
 from sobstat.disclosure.thresholds import Thresholds
-from sobstat.fingerprints import code_hash
+from sobstat.fingerprints import counting_hash
 from sobstat.months import Period
 from sobstat.periods import published_with
 from sobstat.regions import Region
@@ -73,7 +73,7 @@ def choose_mask(
     if not any(thresholds.as_dict().values()):
         return Mask({}, {})
     periods = published_with(period)
-    state = hashlib.sha256(f"{load_history(warehouse)} {code_hash()}".encode()).hexdigest()[:16]
+    state = hashlib.sha256(f"{load_history(warehouse)} {counting_hash()}".encode()).hexdigest()[:16]
     asked = hashlib.sha256(f"{periods} {thresholds}".encode()).hexdigest()[:16]
     file = warehouse.with_suffix(".mask") / f"{state}-{asked}.json"
     try:
