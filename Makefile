@@ -20,7 +20,7 @@ report: $(READY) ## from a fresh machine to a published edition (synthetic data 
 test: $(READY) ## from a fresh machine to passed tests: lint, format, everything CI runs
 	$(BIN)/ruff check lib tests notebooks
 	$(BIN)/ruff format --check lib tests notebooks
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # they wait as much as they work
 
 bench: $(READY) ## how fast it is, side by side with other ways, into tests/bench/results.md (WHOLE=1: at full scale)
 	cd tests && ../$(BIN)/python -m bench $(ITEMS) $(if $(WHOLE),--whole)

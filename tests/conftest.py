@@ -17,6 +17,13 @@ addEventListener("securitypolicyviolation",
     event => console.error("policy", event.violatedDirective, event.blockedURI || "inline"))
 """
 
+# Begun first, so that no process is left alone with one of them at the end.
+LONGEST = ["test_versions", "test_kills", "test_failures", "test_revision", "test_disclosure", "test_browser"]
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def small_warehouse(tmp_path_factory):

@@ -2,8 +2,8 @@
 
 Periods that are published together are chosen for together. That takes seconds to minutes, so it is kept in a folder
 beside the warehouse, which only its owner can open: a file for each family of periods and thresholds, good for as long
-as the data and what counts them stay as they are. A file names the cells that are hidden besides those that the primary rule hides,
-and tells how many cells there are; it holds no counts of anything else.
+as the data and what counts them stay as they are. A file names the cells that are hidden besides those that the
+primary rule hides, and tells how many cells there are; it holds no counts of anything else.
 """
 
 import hashlib
