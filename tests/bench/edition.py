@@ -23,9 +23,10 @@ from bench.data import MONTH, NOTEBOOKS, PARAMS, synthetic_warehouse
 from sobstat.disclosure.mask import choose_mask
 from sobstat.edition import run, server
 from sobstat.edition.assets import write_assets
-from sobstat.edition.plan import Edition, period_of, plan_pages
+from sobstat.edition.plan import Edition, plan_pages
 from sobstat.edition.run import Job, make_page
 from sobstat.edition.workers import raise_failures, run_jobs, server_environment
+from sobstat.periods import months_ending
 from sobstat.regions import parse_region
 from sobstat.warehouse import THREADS_VARIABLE, holdings
 
@@ -73,7 +74,7 @@ def plan(folder: Path, arenden: int, slugs: list[str]) -> list[Job]:
     warehouse = synthetic_warehouse(folder, arenden)
     params = PARAMS.model_copy(update={"periods": PARAMS.periods[:1]})
     pages = plan_pages(params, [parse_region(slug) for slug in slugs])
-    held, period = holdings(warehouse), period_of(MONTH, params.months)
+    held, period = holdings(warehouse), months_ending(MONTH, params.months)
     edition = Edition(MONTH, period, params.thresholds, pages, held.loaded, held.synthetic)
     choose_mask(warehouse, period, params.thresholds)
     assets = write_assets(folder / "assets")
