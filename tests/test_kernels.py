@@ -127,7 +127,7 @@ def test_a_forked_kernel_can_be_interrupted(tmp_path, monkeypatch):
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=forking.interrupt_a_kernel, args=(sender,))
-    with workers._environment(), sender:
+    with workers.server_environment(), sender:
         process.start()
     assert receiver.recv() == (True, "KeyboardInterrupt", "ok")
     process.join()
@@ -140,7 +140,7 @@ def test_hundreds_of_forks_leave_nothing_behind(tmp_path):
     receiver, sender = context.Pipe(duplex=False)
     arguments = (jobs, 2, False, sender, tmp_path, forking.look_at_the_server)
     process = context.Process(target=serve, args=arguments)
-    with workers._environment(), sender:
+    with workers.server_environment(), sender:
         process.start()
     seen = [made.seconds for _, made in workers._received(receiver)]
     process.join()

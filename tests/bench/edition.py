@@ -10,9 +10,9 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -23,9 +23,10 @@ from bench.data import MONTH, NOTEBOOKS, PARAMS, synthetic_warehouse
 from sobstat.disclosure.mask import choose_mask
 from sobstat.edition import run, server
 from sobstat.edition.assets import write_assets
-from sobstat.edition.plan import Edition, period_of, plan_pages
+from sobstat.edition.plan import Edition, plan_pages
 from sobstat.edition.run import Job, make_page
-from sobstat.edition.workers import raise_failures, run_jobs
+from sobstat.edition.workers import raise_failures, run_jobs, server_environment
+from sobstat.periods import months_ending
 from sobstat.regions import parse_region
 from sobstat.warehouse import THREADS_VARIABLE, holdings
 
@@ -73,7 +74,7 @@ def plan(folder: Path, arenden: int, slugs: list[str]) -> list[Job]:
     warehouse = synthetic_warehouse(folder, arenden)
     params = PARAMS.model_copy(update={"periods": PARAMS.periods[:1]})
     pages = plan_pages(params, [parse_region(slug) for slug in slugs])
-    held, period = holdings(warehouse), period_of(MONTH, params.months)
+    held, period = holdings(warehouse), months_ending(MONTH, params.months)
     edition = Edition(MONTH, period, params.thresholds, pages, held.loaded, held.synthetic)
     choose_mask(warehouse, period, params.thresholds)
     assets = write_assets(folder / "assets")
@@ -180,13 +181,14 @@ def prepare(ready) -> None:
     from sobstat.figures.drawing import svg_of
 
     svg_of({"data": {"values": [{"a": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a"}}})
-    tempfile.tempdir = None
     ready.wait()
 
 
 def by_function(jobs: list[Job]) -> float:
     context = multiprocessing.get_context("spawn")
     ready = context.Barrier(WORKERS + 1)
-    with context.Pool(WORKERS, initializer=prepare, initargs=(ready,)) as pool:
+    with ExitStack() as stack:
+        with server_environment():
+            pool = stack.enter_context(context.Pool(WORKERS, initializer=prepare, initargs=(ready,)))
         ready.wait()
         return timed(lambda: pool.map(make_page, jobs, chunksize=1))

@@ -57,7 +57,7 @@ def measure(folder: Path, scale: str) -> list[pd.DataFrame]:
         )
         worked = _worked(browser, largest / "oversikt.html", edition)
         browser.close()
-    data = f"{arenden} synthetic ärenden, {len(slugs)} regions, {periods} period{'s' * (periods > 1)}"
+    data = f"{arenden} synthetic ärenden, regions: {len(slugs)}, periods: {periods}"
     opened.attrs["title"] = f"Pages: opened from a file in Chromium, median of {REPEATS}; {data}"
     worked.attrs["title"] = f"The largest drill-down in the browser, median of {REPEATS}; {data}"
     return [opened, worked]

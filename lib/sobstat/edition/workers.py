@@ -69,7 +69,7 @@ def _server(jobs: list[Job], count: int, keep_going: bool) -> Iterator[Iterator[
     receiver, sender = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="sobstat-", ignore_cleanup_errors=True) as scratch, receiver:
         server = context.Process(target=serve, args=(jobs, count, keep_going, sender, Path(scratch)))
-        with _environment(), sender:
+        with server_environment(), sender:
             server.start()
         try:
             yield _received(receiver)
@@ -91,7 +91,7 @@ def _received(results: Connection) -> Iterator[tuple[Page, Made | PageFailed]]:
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
+def server_environment() -> Iterator[None]:
     """The environment of what is started: without the key, since notebooks read pseudonyms only, and with one thread
     for numpy's library, which starts them as soon as it is imported.
     """
