@@ -72,7 +72,7 @@ def row_groups(table: pd.DataFrame, by: list[str], measure: Measure, region: Reg
     names = zip(*(table[dimensions()[name].columns[0]].tolist() for name in by), strict=True)
     groups = []
     for niva, ids in zip(table["niva"].tolist(), names, strict=True):
-        own = common | dict(zip(by, ids, strict=True))
+        own = dict(zip(by, ids, strict=True)) | common  # a total above the län is that of the region
         groups.append(tuple((name, own[name]) for name in orders[niva]))
     return groups
 
