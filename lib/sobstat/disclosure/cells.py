@@ -186,7 +186,7 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
         published=np.array(cells.published, dtype=bool),
         known_zero=zero & (counts == 0),
         # A small count is less of a loss than a large one, and a detail less than a total.
-        costs=(1 + np.log1p(counts) / 5) * np.array([0.9 ** len(group) for _, group in cells.number]),
+        costs=(1 + np.log1p(counts) / 5) * np.array([0.5 ** len(group) for _, group in cells.number]),
         rows=matrix,
         exact=exact,
     )
