@@ -26,8 +26,8 @@ CONNECT = "sc://"
 def open_warehouse(warehouse: Path, engine: str = DUCKDB) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session of an engine with a warehouse attached as `lager`, read-only.
 
-    `engine` is `duckdb`, `spark` (a local session, or what Spark's own configuration names) or the address of a Spark
-    Connect server (`sc://host:15002`). On Spark the session is a `Spark`, and the warehouse a folder.
+    `engine` is `duckdb`, `spark` (on this machine) or the address of a Spark Connect server
+    (`sc://host:15002`). On Spark the session is a `Spark`, and the warehouse a folder.
     Raises SobstatError for another engine, one that is not installed, or a warehouse that it cannot read.
     """
     if engine == DUCKDB:

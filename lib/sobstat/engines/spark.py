@@ -11,7 +11,6 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkConf
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from sqlglot import exp
@@ -25,6 +24,8 @@ from sobstat.errors import SobstatError
 warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
 # Nothing but this program has business with a local session.
 LOCAL = {
+    "spark.master": "local[*]",
+    "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -82,18 +83,11 @@ class Spark:
 
 
 def _session(engine: str) -> SparkSession:
-    """A session of its own: on a Spark Connect server, else on the Spark that its own configuration names, by default
-    this machine's cores.
-    """
+    """A session of its own: on a Spark Connect server, or on this machine's cores."""
     builder = SparkSession.builder.appName("sobstat")
     if engine.startswith(CONNECT):
         return builder.remote(engine).create()
-    if SparkConf().get("spark.master", "").startswith("local"):
-        for name, value in LOCAL.items():
-            builder = builder.config(name, value)
-    started = builder.getOrCreate()
-    started.sparkContext.setLogLevel("ERROR")
-    return started.newSession()
+    return builder.config(map=LOCAL).getOrCreate().newSession()
 
 
 @contextmanager
