@@ -10,9 +10,11 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -50,10 +52,12 @@ class Spark:
 
     def attach(self, held: dict[str, list[Path]]) -> None:
         """Make the tables of a warehouse's folder (folder.tables) known as `lager.…`."""
-        with _said_in_a_sentence():
-            for name, files in held.items():
-                paths = [PATTERN.sub(r"\\\g<0>", str(file.resolve())) for file in files]
-                self.session.read.parquet(*paths).createOrReplaceTempView(f"lager_{name}")
+        for name, files in held.items():
+            # Told here, the columns need no job on Spark to find them.
+            columns = from_arrow_schema(pq.read_schema(files[0]), prefer_timestamp_ntz=True)
+            paths = [PATTERN.sub(r"\\\g<0>", str(file.resolve())) for file in files]
+            with _said_in_a_sentence():
+                self.session.read.schema(columns).parquet(*paths).createOrReplaceTempView(f"lager_{name}")
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
         """Make a small DataFrame known under a name."""
