@@ -15,7 +15,7 @@ from engines import as_folder, need_spark
 from extracts import load, make_extract
 from sobstat.declarations import reports
 from sobstat.disclosure.cells import collect
-from sobstat.disclosure.rule import Thresholds
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.engines import open_warehouse
 from sobstat.engines.dialect import FUNCTIONS, text, to_spark
 from sobstat.errors import SobstatError

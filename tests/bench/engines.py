@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import median
 
 import pandas as pd
-from bench.data import MONTH, synthetic_warehouse
 
+from bench.data import MONTH, synthetic_warehouse
 from sobstat.declarations import reports
 from sobstat.folder import export
 from sobstat.report import open_report
