@@ -1,7 +1,7 @@
 """Every counting rule on a handful of transactions, small enough to count on one's fingers.
 
-Each case runs on the reference and on the library. Columns a case leaves out are everyday values
-(`extracts.TRANSACTION`); expected tables leave out rows of zeros unless they say otherwise.
+Each case runs on the reference, and on the library with each of its engines. Columns a case leaves out are everyday
+values (`extracts.TRANSACTION`); expected tables leave out rows of zeros unless they say otherwise.
 """
 
 from itertools import count
@@ -16,7 +16,7 @@ DRILL_DOWN = "per-region-vardgivare-moment-orsak"
 MOMENT_DRILL_DOWN = "per-moment-region-vardgivare-vardenhet"
 
 
-@pytest.fixture(params=["reference", "library"])
+@pytest.fixture(params=["reference", "duckdb", "spark"])
 def figures(request, tmp_path):
     number = count(1)
     return lambda *tables, **named: Figures(request.param, make_extract(*tables, **named), tmp_path / str(next(number)))

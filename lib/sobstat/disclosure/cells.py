@@ -18,10 +18,10 @@ from scipy.sparse import csr_matrix
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.disclosure.choose import Progress, System
 from sobstat.disclosure.thresholds import Thresholds
+from sobstat.engines import DUCKDB, open_warehouse
 from sobstat.months import Month, Period
 from sobstat.regions import RIKET, Region
 from sobstat.tables import WINDOWED_FACT, build_facts, count
-from sobstat.warehouse import attach, session
 
 Group = tuple[tuple[str, str], ...]  # (dimension, group), `period` first, then in the order of dimensions.yml
 TIME = ("period", "manad")
@@ -82,6 +82,7 @@ def collect(
     periods: list[Period],
     thresholds: Thresholds,
     progress: Progress = lambda step, done, total: None,
+    engine: str = DUCKDB,
 ) -> Cells:
     """The cells of every report and region of some periods."""
     cells = Cells()
@@ -90,8 +91,7 @@ def collect(
     concerned = [report for report in reports().values() if (protected | bounds) & set(report.measures)]
     done, total = 0, len(periods) * len(concerned)
     for period in periods:
-        with session() as con:
-            attach(con, warehouse)
+        with open_warehouse(warehouse, engine) as con:
             build_facts(con, period, RIKET)
             for report in concerned:
                 progress("Counting what may be small", done, total)
