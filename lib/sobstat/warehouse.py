@@ -10,7 +10,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -156,7 +156,9 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
         except duckdb.Error as error:
             raise SobstatError(f"{MEMORY_VARIABLE} is {memory!r}: give an amount such as 4GB or 25%.") from error
         con.execute("SET TimeZone = 'Europe/Stockholm'")
-        con.execute("SET enable_progress_bar = false")  # a forked process counts as interactive
+        # DuckDB takes a forked process for a person's; in an ordinary kernel it refuses, and draws nothing anyway.
+        with suppress(duckdb.InvalidInputException):
+            con.execute("SET enable_progress_bar = false")
         yield con
 
 

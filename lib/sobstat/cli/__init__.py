@@ -68,7 +68,7 @@ _add("Publication", publication.withdraw, 'withdraw --month 2025-10 --reason "Et
 @app.callback(invoke_without_command=True)
 def options(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but what went wrong.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tell each step, and show the traceback of what went wrong.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell each step, and the traceback of an error.")] = False,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if show_version:
