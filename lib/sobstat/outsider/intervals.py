@@ -226,8 +226,8 @@ class _Programme:
         self.highs.setOptionValue("threads", 1)
         self.highs.passModel(lp)
         self._allow(*self._room(matrix, low))
-        nothing = np.zeros(matrix.size)
-        self.world = low + self._moves(nothing, nothing, high - low, nothing)
+        nothing, ones = np.zeros(matrix.size), np.ones(matrix.size)
+        self.world = low + self._moves(-ones, ones, high - low, nothing)  # the least, where values are most exact
         # This world fits to within the solver's tolerance, and may not be out by that where it is started from.
         least, most = self._room(matrix, self.world)
         self._allow(np.minimum(least, 0), np.maximum(most, 0))
