@@ -6,7 +6,7 @@ READY := .venv/.ready
 WAREHOUSE := data/sobstat.duckdb
 
 .DEFAULT_GOAL := help
-.PHONY: help report test bench lab lock
+.PHONY: help report test bench lab lock spark
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,12 @@ bench: $(READY) ## how fast it is, side by side with other ways, into tests/benc
 lab: $(READY) $(WAREHOUSE) ## JupyterLab on a guide to the notebooks, warehouse attached
 	cd notebooks && ../$(BIN)/jupyter lab guide.ipynb
 
+spark: .venv/.spark ## what the engine spark needs besides Java 17 or later
+
+.venv/.spark: requirements-spark.lock $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	@touch .venv/.spark
+
 $(WAREHOUSE): | $(READY)
 	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in
 	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
@@ -35,6 +41,8 @@ $(WAREHOUSE): | $(READY)
 lock: $(READY) ## pin the newest versions that fit pyproject.toml in requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 		--no-header --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra spark --universal --generate-hashes --python-version 3.11 \
+		--no-header --upgrade --constraint requirements.lock --output-file requirements-spark.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -21,6 +21,16 @@ addEventListener("securitypolicyviolation",
 LONGEST = ["test_versions", "test_kills", "test_failures", "test_revision", "test_disclosure", "test_browser"]
 
 
+def pytest_addoption(parser):
+    parser.addoption("--spark", action="store_true", help="count every case on Spark too, which takes minutes")
+
+
+def pytest_generate_tests(metafunc):
+    if "reader" in metafunc.fixturenames:
+        spark = ["spark"] if metafunc.config.getoption("--spark") else []
+        metafunc.parametrize("reader", ["reference", "duckdb", *spark])
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from engines import as_folder, need_spark
 from reference import Reference
 from sobstat.load import load_extract
 from sobstat.report import open_report
@@ -124,13 +125,16 @@ def load(extract: dict, folder: Path, warehouse: Path) -> Path:
 class Library:
     """The library's report with the reference's face: `table` gives rows of plain Python values."""
 
-    def __init__(self, warehouse: Path, region: str, from_month: str, to_month: str, min_antal: int):
+    def __init__(
+        self, warehouse: Path, region: str, from_month: str, to_month: str, min_antal: int, engine: str = "duckdb"
+    ):
         self.report = open_report(
             region=SLUG[region],
             from_month=from_month,
             to_month=to_month,
             warehouse=str(warehouse),
             min_antal=min_antal,
+            engine=engine,
         )
 
     def table(self, report: str) -> list[dict]:
@@ -141,17 +145,21 @@ class Library:
 
 
 class Figures:
-    """One extract, read by one of the two engines."""
+    """One extract, read by the reference, or by the library on one of its engines."""
 
-    def __init__(self, engine: str, extract: dict, folder: Path):
-        self.engine, self.extract = engine, extract
-        if engine == "library":
+    def __init__(self, reader: str, extract: dict, folder: Path):
+        self.reader, self.extract = reader, extract
+        if reader == "spark":
+            need_spark()
+        if reader != "reference":
             self.warehouse = load(extract, folder / "in", folder / "w.duckdb")
+        if reader == "spark":
+            self.warehouse = as_folder(self.warehouse, folder / "lager")
 
     def open(self, from_month: str, to_month: str, *, region: str = "riket", min_antal: int = 0):
-        if self.engine == "library":
-            return Library(self.warehouse, region, from_month, to_month, min_antal)
-        return Reference(self.extract, region, from_month, to_month, min_antal)
+        if self.reader == "reference":
+            return Reference(self.extract, region, from_month, to_month, min_antal)
+        return Library(self.warehouse, region, from_month, to_month, min_antal, self.reader)
 
 
 def as_text(value) -> str:

@@ -1,7 +1,8 @@
 """Every counting rule on a handful of transactions, small enough to count on one's fingers.
 
-Each case runs on the reference and on the library. Columns a case leaves out are everyday values
-(`extracts.TRANSACTION`); expected tables leave out rows of zeros unless they say otherwise.
+Each case runs on the reference, and on the library with each of its engines (on Spark with `--spark`). Columns a case
+leaves out are everyday values (`extracts.TRANSACTION`); expected tables leave out rows of zeros unless they say
+otherwise.
 """
 
 from itertools import count
@@ -16,10 +17,10 @@ DRILL_DOWN = "per-region-vardgivare-moment-orsak"
 MOMENT_DRILL_DOWN = "per-moment-region-vardgivare-vardenhet"
 
 
-@pytest.fixture(params=["reference", "library"])
-def figures(request, tmp_path):
+@pytest.fixture
+def figures(reader, tmp_path):
     number = count(1)
-    return lambda *tables, **named: Figures(request.param, make_extract(*tables, **named), tmp_path / str(next(number)))
+    return lambda *tables, **named: Figures(reader, make_extract(*tables, **named), tmp_path / str(next(number)))
 
 
 def stock(report) -> dict:

@@ -264,8 +264,7 @@ def test_with_thresholds_of_their_own_cases_and_staff_are_hidden_too(warehouse):
     assert found["andel_avslutade"].isna().all()
     moments = table(warehouse, "per-region-vardgivare-moment-orsak", "skane", **strict)
     moments = moments[moments["niva"] == "moment"]
-    assert hidden_of(moments, "startade", "moment") >= {("Sömn",)}
-    assert len(hidden_of(moments, "startade", "moment")) == 2
+    assert hidden_of(moments, "startade", "moment") > {("Sömn",)}
 
 
 def test_without_thresholds_nothing_is_hidden_and_nothing_is_kept(warehouse):

@@ -9,7 +9,7 @@ from pathlib import Path
 import sobstat
 
 PACKAGE = Path(sobstat.__file__).parent
-COUNTING = (".", "facts", "disclosure")
+COUNTING = (".", "facts", "disclosure", "engines")
 
 
 def sha256(path: Path) -> str:
@@ -30,7 +30,7 @@ def code_hash() -> str:
 
 @cache
 def counting_hash() -> str:
-    """One hash of what counts and hides: the modules and declarations that are in no package, the facts, disclosure."""
+    """One hash of what counts and hides: modules and declarations in no package, facts, disclosure, engines."""
     return _hash_of(path for folder in COUNTING for path in (PACKAGE / folder).glob("*"))
 
 

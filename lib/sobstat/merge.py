@@ -63,7 +63,10 @@ def _follow(con: duckdb.DuckDBPyConnection, rows: str, following: list[str], num
     columns = "arende_id, transaktion_id, arendetyp, status, tidpunkt, dag, avslutningsorsak"
     touched = with_following(
         f"SELECT fil, rad, NULL AS plats, {columns} FROM {rows} UNION ALL "
-        f"SELECT NULL, NULL, rowid, {columns} FROM lager.transaktion WHERE arende_id IN "
+        f"SELECT NULL, NULL, rowid, {columns} FROM lager.transaktion WHERE rowid IN (SELECT plats FROM berord)"
+    )
+    con.execute(
+        "CREATE TEMP TABLE berord AS SELECT rowid AS plats FROM lager.transaktion WHERE arende_id IN "
         f"(SELECT arende_id FROM {rows} UNION SELECT arende_id FROM lager.ersatt_transaktion WHERE ersatt = {number})"
     )
     con.execute(f"CREATE TEMP TABLE foljd AS SELECT fil, rad, plats, {', '.join(following)} FROM ({touched})")

@@ -67,7 +67,7 @@ def keep_key(warehouse: Path, key: bytes) -> None:
 
 
 def pseudonyms(ids: Iterable[str], kind: str, key: bytes) -> np.ndarray:
-    """One unsigned 64-bit pseudonym per id, in order.
+    """One 64-bit pseudonym per id, in order; signed, since not every engine knows other numbers.
 
     `kind` is the column (`vardtagare_id`, `behandlare_id`): the same id gets different pseudonyms in each, so that
     a therapist who is a resident too cannot be told.
@@ -79,7 +79,7 @@ def pseudonyms(ids: Iterable[str], kind: str, key: bytes) -> np.ndarray:
         own.update(id_.encode("utf-8"))
         return own.digest()
 
-    return np.frombuffer(b"".join(map(digest, ids)), ">u8").astype(np.uint64)
+    return np.frombuffer(b"".join(map(digest, ids)), ">i8").astype(np.int64)
 
 
 def fingerprint(key: bytes) -> str:

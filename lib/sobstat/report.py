@@ -22,12 +22,13 @@ import pandas as pd
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.described import Names, about_table, show_captions
 from sobstat.disclosure.thresholds import MIN_ANTAL, Thresholds
+from sobstat.engines import DUCKDB, open_warehouse
 from sobstat.errors import SobstatError, no_such
 from sobstat.files import not_for_publication, to_csv, write_whole
 from sobstat.months import Period, this_month
 from sobstat.regions import Region, parse_region
 from sobstat.tables import build_facts, make_table
-from sobstat.warehouse import SYNTHETIC, attach, session
+from sobstat.warehouse import SYNTHETIC
 
 if TYPE_CHECKING:
     from sobstat.disclosure.choose import Progress
@@ -40,16 +41,16 @@ class RegionReport:
     `measures`, `by` and `reports` hold the names that may be asked for: `report.measures.` and the Tab key list them.
     """
 
-    def __init__(self, region: Region, period: Period, warehouse: Path, thresholds: Thresholds):
+    def __init__(self, region: Region, period: Period, warehouse: Path, thresholds: Thresholds, engine: str = DUCKDB):
         self.region = region
         self.period = period
         self.warehouse = warehouse
         self.thresholds = thresholds
+        self.engine = engine
         self.progress: Progress = lambda step, done, total: None
         self.measures, self.by, self.reports = Names(measures()), Names(dimensions()), Names(reports())
         self._stack = ExitStack()
-        self.con = self._stack.enter_context(session())
-        attach(self.con, warehouse)
+        self.con = self._stack.enter_context(open_warehouse(warehouse, engine))
         build_facts(self.con, period, region)
 
     def table(self, report_id: str) -> pd.DataFrame:
@@ -99,7 +100,7 @@ class RegionReport:
         """What is hidden in the period besides small counts, in all of the country."""
         from sobstat.disclosure.mask import choose_mask
 
-        return choose_mask(self.warehouse, self.period, self.thresholds, self.progress)
+        return choose_mask(self.warehouse, self.period, self.thresholds, self.progress, self.engine)
 
     def figure(self, report_id: str, chart=None):
         """The figure of a report for a notebook cell to show: finding, chart, table, definitions and file.
@@ -147,11 +148,13 @@ def open_report(
     min_avslutade: int = 0,
     min_pagaende: int = 0,
     min_behandlare: int = 0,
+    engine: str = DUCKDB,
 ) -> RegionReport:
     """Open a report for a region (`riket`, or a län by code, slug or name) and whole months, both included.
 
     The warehouse is opened read-only. Counts of residents are shown when they exceed `min_antal`, other counts when
-    they exceed their own threshold; 0 hides nothing.
+    they exceed their own threshold; 0 hides nothing. `engine` counts: `duckdb`, `spark`, or the address of a Spark
+    Connect server; Spark reads a warehouse in a folder.
     Raises SobstatError for an unknown region, a period before October 2015, reversed or not yet over, a negative
     or fractional threshold, or a warehouse that cannot be read.
     """
@@ -165,4 +168,4 @@ def open_report(
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise SobstatError(f"{name} is {value!r}: give a whole number, 0 or more.")
     show_captions()
-    return RegionReport(parse_region(region), period, Path(warehouse), thresholds)
+    return RegionReport(parse_region(region), period, Path(warehouse), thresholds, engine)

@@ -35,7 +35,7 @@ def make_room(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE TEMP TABLE upprepad (fil SMALLINT, rad BIGINT)")
     for source in sources().values():
         for column in person_columns(source):
-            con.execute(f"CREATE TABLE pseudonym_{column} (id VARCHAR, pseudonym UBIGINT)")
+            con.execute(f"CREATE TABLE pseudonym_{column} (id VARCHAR, pseudonym BIGINT)")
         columns = ", ".join(column_definitions(source))
         con.execute(
             f"CREATE TABLE provad_{source.name} (fil SMALLINT, rad BIGINT, {columns}, skal VARCHAR, anmarkning VARCHAR)"

@@ -43,7 +43,7 @@ def build_facts(
     )
     manader = pd.DataFrame(
         [(str(month), (month + 1).first_day) for month in period.months], columns=["manad", "slut_dag"]
-    ).astype({"slut_dag": "datetime64[s]"})
+    )
     groups = dimensions()["aldersgrupp"].fixed
     starts = [int(group.split("–")[0].rstrip("+")) for group in groups]
     aldrar = pd.DataFrame(
@@ -51,8 +51,7 @@ def build_facts(
         columns=["alder", "aldersgrupp"],
     )
     for name, frame in {"veckodag": veckodagar, "lan": lan, "manad": manader, "aldersgrupp": aldrar}.items():
-        con.execute(f"CREATE TEMP TABLE {name} AS FROM frame")
-        del frame
+        con.register(name, frame)
     for source in sources().values():
         load = (after_load or {}).get(source.name)
         rows = f"FROM lager.{table_of(source)}" if load is None else as_loaded(source, load)

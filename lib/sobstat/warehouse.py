@@ -10,7 +10,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ import duckdb
 
 from sobstat.contract import COLUMN_TYPES, Source, sources
 from sobstat.errors import SobstatError
+from sobstat.folder import attach_folder
 from sobstat.months import Month, this_month
 
 # How many threads a session may use; by default, one for each core.
@@ -28,13 +29,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What is there only while a program works begins so.
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # How much memory a session may use; see `session`.
 MEMORY_VARIABLE = "SOBSTAT_MEMORY"
 
 SQL_TYPES = {
     "time": "TIMESTAMP",
-    "person_id": "UBIGINT",
+    "person_id": "BIGINT",
     "age": "SMALLINT",
     "number": "INTEGER",
 } | dict.fromkeys(["text", "name", "hsa_id", "lan_kod", "kon"], "VARCHAR")
@@ -155,7 +156,9 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
         except duckdb.Error as error:
             raise SobstatError(f"{MEMORY_VARIABLE} is {memory!r}: give an amount such as 4GB or 25%.") from error
         con.execute("SET TimeZone = 'Europe/Stockholm'")
-        con.execute("SET enable_progress_bar = false")  # a forked process counts as interactive
+        # DuckDB takes a forked process for a person's; in an ordinary kernel it refuses, and draws nothing anyway.
+        with suppress(duckdb.InvalidInputException):
+            con.execute("SET enable_progress_bar = false")
         yield con
 
 
@@ -175,6 +178,10 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
 
     Raises SobstatError if it does not exist, is no warehouse, is of another version, or is in use.
     """
+    if warehouse.is_dir():
+        if write:
+            raise SobstatError(f"{warehouse} is a folder: load into a warehouse file, and export that to the folder.")
+        return attach_folder(con, warehouse)
     if not write and not warehouse.is_file():
         raise SobstatError(f"There is no warehouse {warehouse}: make one with `sobstat load DIR`.")
     try:
@@ -200,7 +207,7 @@ def schema_version(con: duckdb.DuckDBPyConnection) -> int | None:
     query = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lager' AND table_name = 'lager_version'"
     if con.execute(query).fetchone() is None:
         return None
-    return con.execute("SELECT version FROM lager.lager_version").fetchone()[0]
+    return con.execute("SELECT version FROM lager.lager_version").fetchall()[0][0]
 
 
 @dataclass(frozen=True)

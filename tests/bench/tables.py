@@ -51,8 +51,8 @@ def measure(folder: Path, scale: str) -> list[pd.DataFrame]:
         for report in TWELVE:
             found = counts(taken.result[report.id], report)
             pd.testing.assert_frame_equal(found, ours.setdefault(report.id, found), obj=f"{report.id} of {name}")
-        rows.append((name, taken.seconds, taken.memory >> 20))
-    table = pd.DataFrame(rows, columns=["program", "seconds", "peak memory, MiB"])
+        rows.append((name, taken.seconds, round(taken.processor, 1), taken.memory >> 20))
+    table = pd.DataFrame(rows, columns=["program", "seconds", "processor seconds", "peak memory, MiB"])
     table["times sobstat"] = (table["seconds"] / table["seconds"].iloc[0]).round(1)
     table["seconds"] = table["seconds"].round(2)
     table.attrs["title"] = (

@@ -38,6 +38,7 @@ _add(
     figures.table,
     "table per-lan --from 2024-11 --to 2025-10",
     "table per-process --from 2025-10 --to 2025-10 --region skane --format csv > processer.csv",
+    "table per-lan --from 2024-11 --to 2025-10 --warehouse data/lager --engine spark",
 )
 _add("Figures", figures.list_names, "list", "list --json", name="list")
 _add(
@@ -47,6 +48,7 @@ _add(
     'rerun --from 2015-10 --to 2025-10 --region "Region Skåne" --no-open',
 )
 _add("Data", data.load, "load data/in", "load data/in --json")
+_add("Data", data.export, "export --out data/lager")
 _add("Data", data.sources, "sources")
 _add("Data", data.demo, "demo --out data/in --arenden 300000 --to 2025-10")
 _add(
@@ -66,7 +68,7 @@ _add("Publication", publication.withdraw, 'withdraw --month 2025-10 --reason "Et
 @app.callback(invoke_without_command=True)
 def options(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but what went wrong.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of what went wrong.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell each step, and the traceback of an error.")] = False,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if show_version:

@@ -65,6 +65,20 @@ def load(
         say(f"  {source}: {rows} row(s): {reason}")
 
 
+def export(
+    out: Annotated[Path, typer.Option(help="The folder: a new one, or one that an earlier export made.")],
+    warehouse: Warehouse = DEFAULT_WAREHOUSE,
+) -> None:
+    """Write the warehouse as a folder of Parquet files, which DuckDB and Spark both read."""
+    from sobstat import folder
+    from sobstat.warehouse import attach, session
+
+    with session() as con:
+        attach(con, warehouse)
+        folder.export(con, out)
+    say(f"{out} holds {warehouse} as Parquet files: `sobstat table … --warehouse {out} --engine spark` counts there.")
+
+
 def sources() -> None:
     """Print what an extract must hold: every source, its columns and what they accept."""
     from sobstat.contract import documentation

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from sobstat.cli.options import AsJson, Format, From, Notebooks, OneRegion, Params, ReportId, To, Warehouse
+from sobstat.cli.options import AsJson, Engine, Format, From, Notebooks, OneRegion, Params, ReportId, To, Warehouse
 from sobstat.cli.terminal import is_watched, print_json, progress, say
 from sobstat.edition.plan import PARAMS
+from sobstat.engines import DUCKDB
 from sobstat.warehouse import DEFAULT_WAREHOUSE
 
 
@@ -39,6 +40,7 @@ def table(
         int | None, typer.Option(help="Show counts of residents that exceed this; default the params file's.", min=0)
     ] = None,
     params: Params = PARAMS,
+    engine: Engine = DUCKDB,
 ) -> None:
     """Print one report's table."""
     from sobstat.disclosure.thresholds import Thresholds
@@ -54,7 +56,7 @@ def table(
     thresholds = read_params(params).thresholds if params.exists() or params != PARAMS else Thresholds()
     if min_antal is not None:
         thresholds = replace(thresholds, min_antal=min_antal)
-    report = open_report(region, from_, to, warehouse, **thresholds.as_dict())
+    report = open_report(region, from_, to, warehouse, **thresholds.as_dict(), engine=engine)
     if report.last_day is None or report.last_day < report.period.last.first_day:
         say(f"The last transaction in {warehouse} is of {report.last_day}: months after it are counted as empty.")
     with progress() as report.progress:

@@ -61,7 +61,8 @@ Notebooks = Annotated[
     list[str] | None, typer.Option(help="Only this notebook; may be repeated.", autocompletion=_notebooks)
 ]
 Format = Annotated[str, typer.Option(help="csv, json or text.", autocompletion=_formats)]
-Warehouse = Annotated[Path, typer.Option(help="The warehouse file.", show_default=True)]
+Warehouse = Annotated[Path, typer.Option(help="The warehouse, a file or an exported folder.", show_default=True)]
+Engine = Annotated[str, typer.Option(help="What counts: duckdb, spark, or a Spark Connect server's sc://host:port.")]
 Params = Annotated[Path, typer.Option(help="What the edition contains.", show_default=True)]
 Site = Annotated[Path, typer.Option(help="The site's folder.")]
 Runs = Annotated[Path | None, typer.Option(help="Folder for run reports; default `runs` beside the site.")]

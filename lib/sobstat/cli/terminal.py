@@ -81,7 +81,7 @@ def _print(message: str, style: str | None = None) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar per step on a terminal; elsewhere each step is told once, as it begins."""
+    """A progress bar per step on a terminal; elsewhere, with --verbose, each step is told as it begins."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = "--quiet" in flags or not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
@@ -90,7 +90,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         def show(step: str, done: int, total: int) -> None:
             if step not in tasks:
                 tasks[step] = bars.add_task(step, total=total)
-                if not console.is_terminal:
+                if "--verbose" in flags and not console.is_terminal:
                     say(f"{step} …")
             bars.update(tasks[step], completed=done)
 

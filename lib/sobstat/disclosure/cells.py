@@ -18,10 +18,10 @@ from scipy.sparse import csr_matrix
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.disclosure.choose import Progress, System
 from sobstat.disclosure.thresholds import Thresholds
+from sobstat.engines import DUCKDB, open_warehouse
 from sobstat.months import Month, Period
 from sobstat.regions import RIKET, Region
 from sobstat.tables import WINDOWED_FACT, build_facts, count
-from sobstat.warehouse import attach, session
 
 Group = tuple[tuple[str, str], ...]  # (dimension, group), `period` first, then in the order of dimensions.yml
 TIME = ("period", "manad")
@@ -72,7 +72,7 @@ def row_groups(table: pd.DataFrame, by: list[str], measure: Measure, region: Reg
     names = zip(*(table[dimensions()[name].columns[0]].tolist() for name in by), strict=True)
     groups = []
     for niva, ids in zip(table["niva"].tolist(), names, strict=True):
-        own = common | dict(zip(by, ids, strict=True))
+        own = dict(zip(by, ids, strict=True)) | common  # a total above the län is that of the region
         groups.append(tuple((name, own[name]) for name in orders[niva]))
     return groups
 
@@ -82,6 +82,7 @@ def collect(
     periods: list[Period],
     thresholds: Thresholds,
     progress: Progress = lambda step, done, total: None,
+    engine: str = DUCKDB,
 ) -> Cells:
     """The cells of every report and region of some periods."""
     cells = Cells()
@@ -90,8 +91,7 @@ def collect(
     concerned = [report for report in reports().values() if (protected | bounds) & set(report.measures)]
     done, total = 0, len(periods) * len(concerned)
     for period in periods:
-        with session() as con:
-            attach(con, warehouse)
+        with open_warehouse(warehouse, engine) as con:
             build_facts(con, period, RIKET)
             for report in concerned:
                 progress("Counting what may be small", done, total)
@@ -186,7 +186,7 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
         published=np.array(cells.published, dtype=bool),
         known_zero=zero & (counts == 0),
         # A small count is less of a loss than a large one, and a detail less than a total.
-        costs=(1 + np.log1p(counts) / 5) * np.array([0.9 ** len(group) for _, group in cells.number]),
+        costs=(1 + np.log1p(counts) / 5) * np.array([0.5 ** len(group) for _, group in cells.number]),
         rows=matrix,
         exact=exact,
     )

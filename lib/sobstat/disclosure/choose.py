@@ -1,4 +1,4 @@
-"""Which cells are hidden besides those that the primary rule hides: linear programming, by HiGHS (in scipy).
+"""Which cells are hidden besides those that the primary rule hides: linear programming, by HiGHS.
 
 Whoever reads an edition knows the shown counts, and every equation and bound that ties the cells. A table of counts
 that agrees with all of that, and in which a hidden count is as low (or as high) as it must be able to be, proves
@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 import highspy
 import numpy as np
 from highspy._core import _Highs  # highspy.Highs is the same with callbacks, and prints a banner when it is made
-from scipy.optimize import linprog
-from scipy.sparse import bmat, csr_matrix, eye, hstack
+from scipy.sparse import bmat, csr_matrix, hstack
 from scipy.sparse.csgraph import connected_components
 
 # Counts are whole numbers, so differences below this are the solver's.
@@ -128,22 +127,14 @@ def _merged(system: System) -> tuple[System, np.ndarray]:
 def _implied_zero(system: System) -> np.ndarray:
     """Cells that must be 0 since others are: the parts of a zero, a whole of zeros, and so on.
 
-    Tables that agree with the rows can be added up, so one table has every cell above 0 that can be.
+    Tables that agree with the rows can be enlarged: as long as one has some of these cells above 0, one has such a cell
+    at 1, and those that are there no longer stand in the way of others.
     """
-    open_, many = np.flatnonzero(system.counts == 0), len(system.counts)
-    zero = np.zeros(many, dtype=bool)
-    if not len(open_):
-        return zero
-    raised = csr_matrix((np.ones(len(open_)), (np.arange(len(open_)), open_)), shape=(len(open_), many))
-    values = _solve(
-        bmat([[system.rows, None], [raised, -eye(len(open_))]]).tocsr(),
-        np.zeros(system.rows.shape[0] + len(open_)),
-        np.append(system.exact, np.zeros(len(open_), dtype=bool)),
-        np.append(np.zeros(many), -np.ones(len(open_))),
-        np.zeros(many + len(open_)),
-        np.append(np.full(many, np.inf), np.ones(len(open_))),
-    )
-    zero[open_] = values[many:] < 1 - TOLERANCE
+    nothing = np.zeros(len(system.counts))
+    programme = _Programme(replace(system, counts=nothing, thresholds=nothing))
+    zero, everything = system.counts == 0, np.ones(len(nothing), dtype=bool)
+    while (above := programme.reached(everything, RISE, zero)).any():
+        zero &= ~above
     return zero
 
 
@@ -284,23 +275,3 @@ def _apart(system: System, todo: np.ndarray, steps: int) -> np.ndarray:
             used[near] = True
             picked[cell] = True
     return picked
-
-
-def _solve(matrix: csr_matrix, fixed: np.ndarray, exact: np.ndarray, cost, lower, upper, presolve=True) -> np.ndarray:
-    """The cheapest values of the matrix's columns, beside what each row holds already.
-
-    Raises RuntimeError if there are none.
-    """
-    result = linprog(
-        cost,
-        A_ub=-matrix[~exact],
-        b_ub=fixed[~exact],
-        A_eq=matrix[exact],
-        b_eq=-fixed[exact],
-        bounds=np.column_stack([lower, upper]),
-        method="highs-ds",
-        options={"presolve": presolve},
-    )
-    if result.status != 0:
-        raise RuntimeError(f"The cells to hide could not be chosen: {result.message}")
-    return result.x

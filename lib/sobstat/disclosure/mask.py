@@ -20,6 +20,7 @@ from sobstat.declarations import Measure
 from sobstat.disclosure.cells import Cells, Group, collect, row_groups, tie
 from sobstat.disclosure.choose import Progress, choose_complementary
 from sobstat.disclosure.thresholds import Thresholds
+from sobstat.engines import DUCKDB
 from sobstat.fingerprints import counting_hash
 from sobstat.months import Period
 from sobstat.periods import published_with
@@ -64,6 +65,7 @@ def choose_mask(
     period: Period,
     thresholds: Thresholds,
     progress: Progress = lambda step, done, total: None,
+    engine: str = DUCKDB,
 ) -> Mask:
     """The mask of a period and those that are published with it; the one that is kept, or one made now and kept if
     the folder can be written.
@@ -80,7 +82,7 @@ def choose_mask(
         return _read(file)
     except FileNotFoundError:
         pass
-    mask = _make(collect(warehouse, periods, thresholds, progress), thresholds, progress)
+    mask = _make(collect(warehouse, periods, thresholds, progress, engine), thresholds, progress)
     with suppress(OSError):  # beside a warehouse on a read-only disk the mask is made anew each time
         _keep(mask, file, state)
     return mask

@@ -18,6 +18,10 @@ from sobstat.errors import ReportError
 from sobstat.pseudonyms import KEY_VARIABLE
 
 Progress = Callable[[str, int, int], None]
+# Libraries that start a thread as soon as they are imported do not: numpy's, and pyarrow's where it is installed. And
+# the debugger, which kernels import, keeps quiet.
+SINGLE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 def run_jobs(
@@ -92,12 +96,10 @@ def _received(results: Connection) -> Iterator[tuple[Page, Made | PageFailed]]:
 
 @contextmanager
 def server_environment() -> Iterator[None]:
-    """The environment of what is started: without the key, since notebooks read pseudonyms only, and with one thread
-    for numpy's library, which starts them as soon as it is imported.
-    """
+    """The surroundings of what is started: one thread, and without the key, since notebooks read pseudonyms only."""
     kept = dict(os.environ)
     os.environ.pop(KEY_VARIABLE, None)
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    os.environ |= SINGLE_THREAD | QUIET
     try:
         yield
     finally:

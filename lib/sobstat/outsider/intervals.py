@@ -19,6 +19,8 @@ from highspy._core import _Highs  # highspy.Highs is the same with callbacks, an
 MOST = 20_000_000.0
 # Values nearer than this are the same to the solver.
 NEAR = 1e-6
+# So many are pushed at once that the solver had better look at the whole system first.
+MANY = 4000
 # Joint pushes that settle nothing before the unknowns that are left are tried one by one.
 VAIN_PUSHES = 3
 
@@ -200,10 +202,10 @@ class _Search:
 
 
 class _Programme:
-    """A linear programme whose objective changes.
+    """A linear programme whose objective changes, about how far each unknown rises or falls from its value in a world
+    that is known to be possible. To stay there is where the solver starts, so that to move a few takes it a few steps.
 
-    Each unknown stands as two columns, what it is up to a goal and what it is above that, so that a push can end at
-    the goal: further, it would only take from others.
+    Raises ContradictionError if no world is possible.
     """
 
     def __init__(self, matrix: _Matrix, low: np.ndarray, high: np.ndarray):
@@ -211,39 +213,57 @@ class _Programme:
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = 2 * matrix.size, len(matrix.low)
         lp.col_cost_ = lp.col_lower_ = lp.col_upper_ = np.zeros(2 * matrix.size)
-        lp.row_lower_, lp.row_upper_ = matrix.low, matrix.high
+        lp.row_lower_ = lp.row_upper_ = np.zeros(len(matrix.low))
         lp.sense_ = highspy.ObjSense.kMaximize
         row = np.repeat(matrix.row, 2)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         lp.a_matrix_.start_ = np.searchsorted(row, np.arange(len(matrix.low) + 1)).astype(np.int32)
         lp.a_matrix_.index_ = np.column_stack([matrix.column, matrix.column + matrix.size]).ravel().astype(np.int32)
-        lp.a_matrix_.value_ = np.repeat(matrix.value, 2)
+        lp.a_matrix_.value_ = np.column_stack([matrix.value, -matrix.value]).ravel()
         self.columns = np.arange(2 * matrix.size, dtype=np.int32)
         self.highs = _Highs()
         self.highs.setOptionValue("output_flag", False)
         self.highs.setOptionValue("threads", 1)
         self.highs.passModel(lp)
+        self._allow(*self._room(matrix, low))
+        nothing, ones = np.zeros(matrix.size), np.ones(matrix.size)
+        self.world = low + self._moves(-ones, ones, high - low, nothing)  # the least, where values are most exact
+        # This world fits to within the solver's tolerance, and may not be out by that where it is started from.
+        least, most = self._room(matrix, self.world)
+        self._allow(np.minimum(least, 0), np.maximum(most, 0))
 
     def push(self, some: np.ndarray, costs: np.ndarray, goals: np.ndarray) -> np.ndarray:
-        """The unknowns' values where the sum of cost * unknown is greatest, over some of them; to go beyond a goal
-        counts for nothing.
+        """The unknowns' values where the sum of cost * unknown is greatest, over some of them, none beyond its goal."""
+        rise, fall = np.zeros(len(self.low)), np.zeros(len(self.low))
+        rise[some], fall[some] = costs, -costs
+        up, down = (np.maximum(most, 0) for most in (self.high - self.world, self.world - self.low))
+        farthest = np.abs(goals - self.world[some]) * (np.sign(goals - self.world[some]) == np.sign(costs))
+        up[some] = np.where(costs > 0, farthest, up[some])
+        down[some] = np.where(costs < 0, farthest, down[some])
+        return self.world + self._moves(rise, fall, up, down)
 
-        Raises ContradictionError.
-        """
-        upto = self.high.copy()
-        upto[some] = goals
-        lower = np.concatenate([self.low, np.zeros(len(self.low))])
-        upper = np.concatenate([upto, self.high - upto])
-        self.highs.changeColsBounds(len(self.columns), self.columns, lower, upper)
-        cost = np.zeros(len(self.columns))
-        cost[some], cost[some + len(self.low)] = np.maximum(costs, 0), np.minimum(costs, 0)
-        self.highs.changeColsCost(len(self.columns), self.columns, cost)
+    def _room(self, matrix: _Matrix, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """By how much each row can change from what it is for some values of the unknowns."""
+        here = matrix.sums(matrix.value * values[matrix.column])
+        return matrix.low - here, matrix.high - here
+
+    def _allow(self, least: np.ndarray, most: np.ndarray) -> None:
+        self.highs.changeRowsBounds(len(least), np.arange(len(least), dtype=np.int32), least, most)
+
+    def _moves(self, rise: np.ndarray, fall: np.ndarray, up: np.ndarray, down: np.ndarray) -> np.ndarray:
+        """How far the unknowns move, given what a rise and a fall of each is worth, and how far each can go."""
+        self.highs.changeColsBounds(
+            len(self.columns), self.columns, np.zeros(len(self.columns)), np.concatenate([up, down])
+        )
+        self.highs.changeColsCost(len(self.columns), self.columns, np.concatenate([rise, fall]))
+        few = 0 < np.count_nonzero(rise) < MANY
+        self.highs.setOptionValue("presolve", "off" if few else "on")
         self.highs.clearSolver()  # with other goals, its last solution is a bad one to start from
         self.highs.run()
         if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise ContradictionError
-        upto, above = np.split(np.array(self.highs.getSolution().col_value), 2)
-        return upto + above
+        risen, fallen = np.split(np.array(self.highs.getSolution().col_value), 2)
+        return risen - fallen
 
 
 def _parts(m: _Matrix, search: _Search) -> Iterator[tuple[np.ndarray, _Matrix]]:

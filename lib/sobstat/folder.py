@@ -1,0 +1,93 @@
+"""The warehouse as a folder of Parquet files, which DuckDB and Spark both read.
+
+`lager.json` names the files of each table; what it does not name is not there. An export writes new files beside the
+old ones, and then replaces `lager.json`: whoever reads meets the old warehouse or the new one. Transactions lie in a
+folder for each month.
+"""
+
+import glob
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from sobstat.errors import SobstatError
+from sobstat.files import write_whole
+
+MANIFEST = "lager.json"
+VERSION = 1
+EXPORT = "export-"
+# The table that is partitioned, and by what.
+MONTHLY, MONTH = "transaktion", "strftime(dag, '%Y-%m')"
+
+
+def tables(folder: Path) -> dict[str, list[Path]]:
+    """The files of each table; raises SobstatError if the folder is no warehouse."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SobstatError(
+            f"{folder} is not a warehouse in a folder: make one from a warehouse file with `sobstat export`."
+        ) from error
+    if manifest["version"] != VERSION:
+        raise SobstatError(
+            f"{folder} has version {manifest['version']}, and this program reads {VERSION}: export the warehouse anew."
+        )
+    return {name: [folder / file for file in files] for name, files in manifest["tables"].items()}
+
+
+def attach_folder(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Attach the folder to a DuckDB session as `lager`; raises SobstatError if it is no warehouse."""
+    held = tables(folder)
+    con.execute("ATTACH ':memory:' AS lager")
+    for name, files in held.items():
+        listed = ", ".join(literal(Path(glob.escape(str(file)))) for file in files)
+        con.execute(f"CREATE VIEW lager.{name} AS FROM read_parquet([{listed}], hive_partitioning = false)")
+
+
+def export(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write the warehouse that is attached to a DuckDB session as a folder, its owner's alone, or in the place of an
+    earlier one there; the files of that one stay until the next export, for those who read it.
+
+    Raises SobstatError if the folder holds something else.
+    """
+    umask = os.umask(0o077)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
+        target = Path(tempfile.mkdtemp(prefix=EXPORT, dir=folder))
+        names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lager'").fetchall()
+        held = {name: _write(con, name, target / name) for (name,) in names}
+        write_whole(folder / MANIFEST, json.dumps({"version": VERSION, "tables": held}, indent=1))
+    finally:
+        os.umask(umask)
+
+
+def _write(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> list[str]:
+    """Write a table's files; returns their paths from the folder on."""
+    path.mkdir()
+    query, target, options = f"FROM lager.{name}", path / "0.parquet", ""
+    if name == MONTHLY and con.execute(f"SELECT count(*) FROM lager.{name}").fetchall()[0][0]:
+        query, target, options = f"SELECT *, {MONTH} AS manad FROM lager.{name}", path, "PARTITION_BY (manad), "
+    con.execute(f"COPY ({query}) TO {literal(target)} ({options}FORMAT parquet, COMPRESSION zstd)")
+    return [str(file.relative_to(path.parent.parent)) for file in sorted(path.rglob("*.parquet"))]
+
+
+def _clear(folder: Path) -> None:
+    """Remove the exports that the folder no longer consists of, or that were not finished."""
+    for other in folder.iterdir():
+        if other.name != MANIFEST and not other.name.startswith(EXPORT):
+            raise SobstatError(f"{folder} holds {other.name}, which no export made: name another folder.")
+    held = tables(folder) if (folder / MANIFEST).exists() else {}
+    used = {file.relative_to(folder).parts[0] for files in held.values() for file in files}
+    for old in folder.glob(f"{EXPORT}*"):
+        if old.name not in used:
+            shutil.rmtree(old)
+
+
+def literal(path: Path) -> str:
+    """A path in SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
