@@ -250,7 +250,7 @@ def test_a_load_shows_nothing_to_others(tmp_path, extracts, permissive):
     assert seen == {".sobstat", "w.key", "w.duckdb"}
 
 
-def test_reading_shows_nothing_to_others(tmp_path, warehouse, permissive, monkeypatch, capsysbinary):
+def test_reading_is_private(tmp_path, warehouse, permissive, monkeypatch, capsysbinary):
     """A table, and an ad-hoc report with its kernel: all that is in the folder for temporary files meanwhile."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()

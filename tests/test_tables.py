@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from extracts import load, make_extract
 from sobstat import declarations
 from sobstat.declarations import Measure, dimensions, measures, reports
-from sobstat.disclosure.rule import HIDDEN
-from sobstat.disclosure.thresholds import Thresholds, protect
+from sobstat.disclosure.rule import HIDDEN, protect
+from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError
 from sobstat.report import open_report
 from sobstat.tables import FACTS, WINDOWED_FACT, fact_sql

@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 
 from sobstat.errors import SobstatError
-from sobstat.files import write_whole
 
 MANIFEST = "lager.json"
 VERSION = 1
@@ -61,6 +60,8 @@ def export(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
         target = Path(tempfile.mkdtemp(prefix=EXPORT, dir=folder))
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lager'").fetchall()
         held = {name: _write(con, name, target / name) for (name,) in names}
+        from sobstat.files import write_whole  # with pandas, which reading a folder does not need
+
         write_whole(folder / MANIFEST, json.dumps({"version": VERSION, "tables": held}, indent=1))
     finally:
         os.umask(umask)

@@ -145,8 +145,8 @@ def _map(edition: Edition, tables: Tables, rates: dict[str | None, Cell], home: 
         name = Markup("<title>{}: {}</title>").format(page.region.namn, rates[found[1]].text or "visas inte")
         return f'<a href="{home}{page.address}#{MAP_REPORT}" tabindex="-1">{name}{found[2]}</a>'
 
-    # What is inside an image cannot be reached: a picture with links is a group.
-    return Markup(_LINK.sub(link, picture).replace('role="img"', 'role="group"', 1))
+    # What is inside an image cannot be reached: a picture with links is none.
+    return Markup(_LINK.sub(link, picture).replace('role="img"', "", 1))
 
 
 def _in_words(edition: Edition) -> str:
