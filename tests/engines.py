@@ -5,8 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-import pytest
-
+from absent import go_without
 from sobstat.folder import export
 from sobstat.warehouse import attach, session
 
@@ -19,12 +18,9 @@ SMALL = (
 
 def need_spark() -> None:
     """Skip the test where there is no Spark; fail in CI."""
-    if importlib.util.find_spec("pyspark") and shutil.which("java"):
-        os.environ.setdefault("PYSPARK_SUBMIT_ARGS", SMALL)
-    elif os.environ.get("CI") == "true":
-        pytest.fail("There is no Spark to count on: `make spark`, and a Java of version 17 or later.")
-    else:
-        pytest.skip("There is no Spark to count on: `make spark`, and a Java of version 17 or later.")
+    if not (importlib.util.find_spec("pyspark") and shutil.which("java")):
+        go_without("There is no Spark to count on: `make spark`, and a Java of version 17 or later.")
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", SMALL)
 
 
 def as_folder(warehouse: Path, folder: Path) -> Path:
