@@ -22,7 +22,7 @@ test: $(READY) ## from a fresh machine to passed tests: lint, format, everything
 	$(BIN)/ruff format --check lib tests notebooks
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # they wait as much as they work
 
-bench: $(READY) ## how fast it is, side by side with other ways, into tests/bench/results.md (WHOLE=1: at full scale)
+bench: .venv/.bench .venv/.spark ## how fast it is, side by side with other ways, into tests/bench/results.md (WHOLE=1: at full scale)
 	cd tests && ../$(BIN)/python -m bench $(ITEMS) $(if $(WHOLE),--whole)
 
 lab: $(READY) $(WAREHOUSE) ## JupyterLab on a guide to the notebooks, warehouse attached
@@ -30,19 +30,20 @@ lab: $(READY) $(WAREHOUSE) ## JupyterLab on a guide to the notebooks, warehouse 
 
 spark: .venv/.spark ## what the engine spark needs besides Java 17 or later
 
-.venv/.spark: requirements-spark.lock $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
-	@touch .venv/.spark
+.venv/.%: requirements-%.lock $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 $(WAREHOUSE): | $(READY)
 	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in
 	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
 
-lock: $(READY) ## pin the newest versions that fit pyproject.toml in requirements.lock
+lock: $(READY) ## pin the newest versions that fit pyproject.toml in the lock files
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 		--no-header --upgrade --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra spark --universal --generate-hashes --python-version 3.11 \
-		--no-header --upgrade --constraint requirements.lock --output-file requirements-spark.lock
+	for extra in spark bench; do $(BIN)/uv pip compile pyproject.toml --extra $$extra --universal --generate-hashes \
+		--python-version 3.11 --no-header --upgrade --constraint requirements.lock \
+		--output-file requirements-$$extra.lock || exit 1; done
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
