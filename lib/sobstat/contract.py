@@ -26,6 +26,11 @@ _OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?" + _OFFSET + "?)?$"
 
 
+def quoted(text: object) -> str:
+    """The text as a literal of SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
 @dataclass(frozen=True)
 class ColumnType:
     """How the text `{x}` of a column becomes a value `{v}`, in SQL.

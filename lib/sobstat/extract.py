@@ -20,10 +20,10 @@ from typing import TextIO
 import duckdb
 import pandas as pd
 
-from sobstat.contract import Source, sources
+from sobstat.contract import Source, quoted, sources
 from sobstat.errors import SobstatError, nearest
 from sobstat.names import shortened, visible
-from sobstat.warehouse import no_room, quoted
+from sobstat.warehouse import no_room
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # What is held in memory at a time, whatever a file unpacks to.

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -94,3 +96,13 @@ def to_text(table: pd.DataFrame) -> str:
 
 
 FORMATS = {"csv": to_csv, "json": to_json, "text": to_text}
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Everything that is created meanwhile is readable by its owner alone."""
+    umask = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(umask)

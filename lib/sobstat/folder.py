@@ -7,13 +7,13 @@ folder for each month.
 
 import glob
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import duckdb
 
+from sobstat.contract import quoted
 from sobstat.errors import SobstatError
 
 MANIFEST = "lager.json"
@@ -43,7 +43,7 @@ def attach_folder(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     held = tables(folder)
     con.execute("ATTACH ':memory:' AS lager")
     for name, files in held.items():
-        listed = ", ".join(literal(Path(glob.escape(str(file)))) for file in files)
+        listed = ", ".join(quoted(glob.escape(str(file))) for file in files)
         con.execute(f"CREATE VIEW lager.{name} AS FROM read_parquet([{listed}], hive_partitioning = false)")
 
 
@@ -53,18 +53,15 @@ def export(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
     Raises SobstatError if the folder holds something else.
     """
-    umask = os.umask(0o077)
-    try:
+    from sobstat.files import private_files, write_whole  # with pandas, which reading a folder does not need
+
+    with private_files():
         folder.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         target = Path(tempfile.mkdtemp(prefix=EXPORT, dir=folder))
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lager'").fetchall()
         held = {name: _write(con, name, target / name) for (name,) in names}
-        from sobstat.files import write_whole  # with pandas, which reading a folder does not need
-
         write_whole(folder / MANIFEST, json.dumps({"version": VERSION, "tables": held}, indent=1))
-    finally:
-        os.umask(umask)
 
 
 def _write(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> list[str]:
@@ -73,7 +70,7 @@ def _write(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> list[str]:
     query, target, options = f"FROM lager.{name}", path / "0.parquet", ""
     if name == MONTHLY and con.execute(f"SELECT count(*) FROM lager.{name}").fetchall()[0][0]:
         query, target, options = f"SELECT *, {MONTH} AS manad FROM lager.{name}", path, "PARTITION_BY (manad), "
-    con.execute(f"COPY ({query}) TO {literal(target)} ({options}FORMAT parquet, COMPRESSION zstd)")
+    con.execute(f"COPY ({query}) TO {quoted(target)} ({options}FORMAT parquet, COMPRESSION zstd)")
     return [str(file.relative_to(path.parent.parent)) for file in sorted(path.rglob("*.parquet"))]
 
 
@@ -87,8 +84,3 @@ def _clear(folder: Path) -> None:
     for old in folder.glob(f"{EXPORT}*"):
         if old.name not in used:
             shutil.rmtree(old)
-
-
-def literal(path: Path) -> str:
-    """A path in SQL."""
-    return "'" + str(path).replace("'", "''") + "'"

@@ -5,7 +5,6 @@ several rows with one key win, and merge with what the warehouse holds in a draf
 the draft takes the warehouse's place, touches the warehouse.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
@@ -15,14 +14,15 @@ from pathlib import Path
 
 import duckdb
 
-from sobstat.contract import TIME_MACRO, sources
+from sobstat.contract import TIME_MACRO, quoted, sources
 from sobstat.draft import copy_warehouse, replace, workplace
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, find_files, passed_over, read_files
+from sobstat.files import private_files
 from sobstat.merge import merge
 from sobstat.pseudonyms import fingerprint, keep_key, read_key
 from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
-from sobstat.warehouse import attach, create, no_room, person_columns, quoted, schema_version, session
+from sobstat.warehouse import attach, create, no_room, person_columns, schema_version, session
 
 # A load that sets aside more than this share of its rows fails unless told to go on.
 MAX_SET_ASIDE = 0.01
@@ -93,7 +93,7 @@ def load_extract(
     now = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
     files = find_files(folder)
     result = LoadResult(ignored=passed_over(folder), created=not warehouse.exists())
-    with _private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
+    with private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
         con.execute(TIME_MACRO)
         make_room(con)
         key = read_key(warehouse)
@@ -149,16 +149,6 @@ def _room_on_disk(warehouse: Path) -> Iterator[None]:
             f"There is no room for the load: the disk that holds {warehouse.parent}, or the memory, is full. "
             "Nothing was loaded; make room for twice the warehouse and the unpacked extract."
         ) from error
-
-
-@contextmanager
-def _private_files() -> Iterator[None]:
-    """Everything that the load creates is readable by its owner alone."""
-    umask = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(umask)
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, warehouse: Path, key: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from sobstat.contract import COLUMN_TYPES, Source, sources
+from sobstat.contract import COLUMN_TYPES, Source, quoted, sources
 from sobstat.errors import SobstatError
 from sobstat.folder import attach_folder
 from sobstat.months import Month, this_month
@@ -166,11 +166,6 @@ def no_room(error: Exception) -> bool:
     """Whether memory or a disk is full."""
     full = isinstance(error, duckdb.OutOfMemoryException) or getattr(error, "errno", None) in FULL
     return full or any(os.strerror(number) in str(error) for number in FULL)
-
-
-def quoted(text: object) -> str:
-    """The text as a literal of SQL."""
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = False) -> None:

@@ -176,14 +176,15 @@ def _choose(system: System, tell: Callable[[int], None]) -> np.ndarray:
                 picked = _apart(system, todo, 1)
                 stuck = picked & ~programme.reached(hidden, way, picked)
                 todo = todo & (stuck | ~picked)
-                if stuck.any():
-                    served = _apart(system, stuck, 2)
-                    more = programme.hide_for(hidden, way, served)
-                    hidden = hidden | more
-                    left |= more & (needed > 0)
-                    todo = todo & ~served
-                    if more.any():  # and may be enough for others
-                        todo = _unproven(programme, hidden, way, todo)
+                if not stuck.any():
+                    continue
+                served = _apart(system, stuck, 2)
+                more = programme.hide_for(hidden, way, served)
+                hidden = hidden | more
+                left |= more & (needed > 0)
+                todo = todo & ~served
+                if more.any():  # and may be enough for others
+                    todo = _unproven(programme, hidden, way, todo)
     return hidden
 
 
@@ -215,11 +216,9 @@ class _Programme:
         model.row_upper_ = np.where(system.exact, 0, np.inf)
         model.col_cost_ = model.col_lower_ = model.col_upper_ = np.zeros(matrix.shape[1])
         model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = (
-            matrix.indptr,
-            matrix.indices,
-            matrix.data,
-        )
+        model.a_matrix_.start_ = matrix.indptr
+        model.a_matrix_.index_ = matrix.indices
+        model.a_matrix_.value_ = matrix.data
         self._solver.passModel(model)
         self._columns = np.arange(matrix.shape[1], dtype=np.int32)
 

@@ -14,12 +14,15 @@ WITH logg AS (
     WHERE arendetyp = 'Process' AND status IN ('Inprogress', 'Done') AND dag < $slut_dag
 ),
 
-berord AS (
+bedomd AS (
     SELECT *, dag >= $forsta_dag AND (raknad_till_dag IS NULL OR raknad_till_dag >= $slut_dag) AS ar_handelse
     FROM logg
-    WHERE
-        (dag >= $forsta_dag AND (raknad_till_dag IS NULL OR raknad_till_dag >= $slut_dag))
-        OR (ordning = 1 AND (nasta_dag IS NULL OR nasta_dag > $forsta_dag))
+),
+
+berord AS (
+    SELECT *
+    FROM bedomd
+    WHERE ar_handelse OR (ordning = 1 AND (nasta_dag IS NULL OR nasta_dag > $forsta_dag))
 ),
 
 -- The reason on the ärende's counted completion. One before the period is the latest until each row.
