@@ -424,7 +424,7 @@ def test_an_editions_index_shows_the_same_of_its_month(site):
 def test_the_map_shows_what_the_table_beside_it_says(site):
     rates = pd.read_csv(site / "2025-10/riket/data/per-1000-per-lan.csv", dtype={"lan_kod": str}).set_index("lan_kod")
     page = BeautifulSoup((site / "index.html").read_text("utf-8"), "html.parser")
-    drawing = page.select_one(".with-map svg[role=group]")
+    drawing = page.select_one(".with-map svg[aria-label]")
     assert drawing["aria-label"].startswith("Karta: startade per 1 000 invånare")
     skane = f"Skåne län: {decimal(rates.loc['12', 'startade_per_1000'], 2)}"
     links = [(link["href"], link["tabindex"], link.title.get_text()) for link in drawing.select("a")]
