@@ -37,7 +37,11 @@ CHARACTERS_SAID = 300
 
 @dataclass(frozen=True)
 class ExtractFile:
-    """A file of an extract. `number` is its place in file order (sorted by name), `name` is fit to be shown."""
+    """A file of an extract. `number` is its place in file order (sorted by name), `name` is fit to be shown.
+
+    `delivered` is the file that came, with its size and hash; `path` is what is read as the contract says: the same
+    file, unless it was converted.
+    """
 
     number: int
     source: Source
@@ -45,6 +49,7 @@ class ExtractFile:
     name: str
     size: int
     sha256: str
+    delivered: Path
 
 
 class FileFault(Exception):
@@ -71,7 +76,7 @@ def find_files(folder: Path) -> list[ExtractFile]:
             raise SobstatError(f"{folder / name} is not a file that can be read (a folder, or a link to nowhere).")
         if "\ufffd" in name:
             raise SobstatError(f"The name of {folder / name} is not UTF-8: rename the file.")
-        files.append(ExtractFile(number, source, path, name, path.stat().st_size, _sha256(path)))
+        files.append(ExtractFile(number, source, path, name, path.stat().st_size, _sha256(path), delivered=path))
     return files
 
 
@@ -115,7 +120,7 @@ def read_files(
         read = _read_parquet if file.path.suffix.lower() == ".parquet" else _read_csv
         try:
             read(con, file, use)
-            if _sha256(file.path) != file.sha256:
+            if _sha256(file.delivered) != file.sha256:
                 raise FileFault("the file changed while it was read; load it when it is complete.")
         except FileFault as fault:
             faults.append(f"{file.name}: {fault}")
