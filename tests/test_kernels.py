@@ -146,7 +146,7 @@ def test_hundreds_of_forks_leave_nothing_behind(tmp_path):
     process.join()
     assert (process.exitcode, len(seen)) == (0, 300)
     files, memory, dead = (list(column) for column in zip(*seen, strict=True))
-    assert min(files[-20:]) <= max(files[:20])  # the least of them: between two forks, pipes that are about to close are open
+    assert min(files[-20:]) <= max(files[:20])  # the least: pipes of forks under way are open
     assert max(dead) <= 2
     assert memory[-1] - memory[20] < 2_000_000
 
