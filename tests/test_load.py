@@ -16,7 +16,7 @@ from sobstat.contract import sources
 from sobstat.errors import SobstatError
 from sobstat.load import load_extract
 from sobstat.pseudonyms import KEY_VARIABLE
-from sobstat.warehouse import MEMORY_VARIABLE, as_loaded, attach, session
+from sobstat.warehouse import MEMORY_VARIABLE, THREADS_VARIABLE, as_loaded, attach, session, shared
 
 EXAMPLE = Path(__file__).parent / "example"
 HEADER = (
@@ -221,6 +221,19 @@ def test_memory_can_be_limited(warehouse, monkeypatch):
     monkeypatch.setenv(MEMORY_VARIABLE, "much")
     with pytest.raises(SobstatError, match=r"SOBSTAT_MEMORY is 'much': give an amount such as 4GB"):
         load_extract(EXAMPLE, warehouse, now=NOW)
+
+
+@pytest.mark.parametrize(("given", "share"), [("2GB", "238.4 MiB"), ("1.5 GB", "178.8 MiB")])
+def test_sessions_at_work_together_share_the_memory(monkeypatch, given, share):
+    monkeypatch.setenv(MEMORY_VARIABLE, given)
+    monkeypatch.setenv(THREADS_VARIABLE, "20")
+    for name, value in shared(8).items():
+        monkeypatch.setenv(name, value)
+    with session() as con:
+        assert con.execute("SELECT current_setting('memory_limit'), current_setting('threads')").fetchone() == (
+            share,
+            2,
+        )
 
 
 def test_a_repeated_row_stays_that_of_the_load_that_brought_it(tmp_path, warehouse):

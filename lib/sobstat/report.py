@@ -49,6 +49,7 @@ class RegionReport:
         self.engine = engine
         self.progress: Progress = lambda step, done, total: None
         self.measures, self.by, self.reports = Names(measures()), Names(dimensions()), Names(reports())
+        self._tables: dict[str, pd.DataFrame] = {}  # those of `table`: a chart and its figure ask for the same
         self._stack = ExitStack()
         self.con = self._stack.enter_context(open_warehouse(warehouse, engine))
         build_facts(self.con, period, region)
@@ -59,7 +60,9 @@ class RegionReport:
         Raises SobstatError for an unknown id.
         """
         report = find_report(report_id)
-        return self._make(report.title, report.measures, report.by, report.drilldown)
+        if report_id not in self._tables:
+            self._tables[report_id] = self._make(report.title, report.measures, report.by, report.drilldown)
+        return self._tables[report_id].copy()
 
     def breakdown(self, measures: str | Sequence[str], by: str | Sequence[str]) -> pd.DataFrame:
         """Any measures of measures.yml, broken down by any dimensions of dimensions.yml.

@@ -8,6 +8,7 @@ Everything but the load opens it read-only.
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,8 +31,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
 SCHEMA_VERSION = 4
-# How much memory a session may use; see `session`.
+# How much memory a session may use, and what it may without the variable.
 MEMORY_VARIABLE = "SOBSTAT_MEMORY"
+MEMORY = "50%"
 
 SQL_TYPES = {
     "time": "TIMESTAMP",
@@ -136,6 +138,17 @@ def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
         con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({columns}, ersatt INTEGER)")
 
 
+def shared(count: int) -> dict[str, str]:
+    """The environment in which `count` sessions use together what one alone may: cores and memory."""
+    threads = os.environ.get(THREADS_VARIABLE) or os.cpu_count() or 1
+    memory = re.sub(r"^\s*(\d+(\.\d+)?)", lambda amount: f"{float(amount[1]) / count:g}", _memory())
+    return {THREADS_VARIABLE: str(max(1, int(threads) // count)), MEMORY_VARIABLE: memory}
+
+
+def _memory() -> str:
+    return os.environ.get(MEMORY_VARIABLE, MEMORY)
+
+
 @contextmanager
 def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory session in Stockholm time.
@@ -144,7 +157,6 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
     not fit is spilled to a folder that only its owner can read, removed at the end.
     Raises SobstatError if the variable holds no amount.
     """
-    memory = os.environ.get(MEMORY_VARIABLE, "50%")
     with (
         tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=spill_in) as spill,
         duckdb.connect(config={"temp_directory": spill}) as con,
@@ -152,9 +164,9 @@ def session(spill_in: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
         if threads := os.environ.get(THREADS_VARIABLE):
             con.execute(f"SET threads = {int(threads)}")
         try:
-            con.execute(f"SET memory_limit = {quoted(memory)}")
+            con.execute(f"SET memory_limit = {quoted(_memory())}")
         except duckdb.Error as error:
-            raise SobstatError(f"{MEMORY_VARIABLE} is {memory!r}: give an amount such as 4GB or 25%.") from error
+            raise SobstatError(f"{MEMORY_VARIABLE} is {_memory()!r}: give an amount such as 4GB or 25%.") from error
         con.execute("SET TimeZone = 'Europe/Stockholm'")
         # DuckDB takes a forked process for a person's; in an ordinary kernel it refuses, and draws nothing anyway.
         with suppress(duckdb.InvalidInputException):

@@ -28,7 +28,7 @@ from sobstat.edition.run import Job, make_page
 from sobstat.edition.workers import raise_failures, run_jobs, server_environment
 from sobstat.periods import months_ending
 from sobstat.regions import parse_region
-from sobstat.warehouse import THREADS_VARIABLE, holdings
+from sobstat.warehouse import holdings, shared
 
 SCALES = {"small": (3_000, ["riket", "skane", "gotland"]), "whole": (300_000, PARAMS.regions)}
 REPEATS = 3
@@ -175,7 +175,7 @@ def execute_plainly(job: Job, _reached: list[str]) -> nbformat.NotebookNode:
 
 def prepare(ready) -> None:
     """Let a process have everything imported and started, and wait for the others."""
-    os.environ[THREADS_VARIABLE] = "1"
+    os.environ.update(shared(WORKERS))
     server._warm_up()
     run._execute = execute_plainly
     from sobstat.figures.drawing import svg_of

@@ -19,13 +19,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from nbformat.v4 import new_markdown_cell, new_notebook
+
 from sobstat.declarations import dimensions, measures, reports
-from sobstat.edition.exporter import body_exporter
+from sobstat.edition.exporter import export_body
 from sobstat.edition.kernels import can_fork, prepare_kernel
 from sobstat.edition.run import Job, PageFailed, make_page
 from sobstat.figures.drawing import DRAWER_VARIABLE, serve_drawings
 from sobstat.templating import ENVIRONMENT
-from sobstat.warehouse import THREADS_VARIABLE
+from sobstat.warehouse import shared
 
 # What kernels import as they start; what notebooks import, and what they use without naming it.
 PRELOADED = (
@@ -62,7 +64,7 @@ def serve(
     started, unless `keep_going`. Temporary files stand in `scratch`, which goes if the publisher is killed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the publisher's
-    os.environ[THREADS_VARIABLE] = str(max(1, (os.cpu_count() or 1) // count))
+    os.environ.update(shared(count))
     _warm_up()
     forking = can_fork()
     if forking:
@@ -94,10 +96,11 @@ def _warm_up() -> None:
     """Do what would be the same for every page, and take the result out of the garbage collector's way."""
     for name in PRELOADED:
         import_module(name)
-    for once in (reports, measures, dimensions, body_exporter):
+    for once in (reports, measures, dimensions):
         once()
     for template in ("figure.html", "report.html"):
         ENVIRONMENT.get_template(template)
+    export_body(new_notebook(cells=[new_markdown_cell("## Rubrik\n\nText")]))  # compiles templates and patterns
     gc.collect()
     gc.freeze()
 
