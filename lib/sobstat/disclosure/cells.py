@@ -99,11 +99,26 @@ def collect(
                 for by in [report.by] if "lan" in report.by else [report.by, ["lan", *report.by]]:
                     names = [measure.id for measure in _counted(report)]
                     table = count(con, names, by, drilldown=report.drilldown)
+                    if by != report.by and not report.drilldown:
+                        table = table[_on_own_page(table, report)]
                     _add_table(cells, table, report, by, thresholds, period)
                 done += 1
     progress("Counting what may be small", total, total)
     _add_wholes(cells)
     return cells
+
+
+def _on_own_page(table: pd.DataFrame, report: Report) -> pd.Series:
+    """Which rows of a report's table by län the län's own pages list: groups of a fixed list, and those that hold
+    something in that län. What a page leaves out is known to be zero.
+    """
+    holds = table[[measure.column_name for measure in _counted(report)]].gt(0).any(axis=1)
+    listed = pd.Series(True, table.index)
+    for dimension in (dimensions()[name] for name in report.by):
+        if not isinstance(dimension.fixed, str):
+            groups = pd.MultiIndex.from_frame(table[["lan_kod", dimension.columns[0]]])
+            listed &= table[dimension.columns[0]].isin(dimension.fixed) | groups.isin(groups[holds])
+    return listed
 
 
 def _counted(report: Report) -> list[Measure]:
