@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 
 from extracts import load, make_extract
 from sobstat.declarations import measures, reports
-from sobstat.disclosure.cells import collect, row_groups
+from sobstat.disclosure.cells import collect, row_groups, tie
 from sobstat.disclosure.choose import System, choose_complementary
 from sobstat.disclosure.mask import choose_mask
 from sobstat.disclosure.rule import HIDDEN
@@ -274,6 +274,25 @@ def test_the_cells_are_those_that_the_pages_list(tmp_path):
         opened.close()
     cells = collect(warehouse, [OCTOBER], strict)
     assert {cell for cell, at in cells.number.items() if cells.published[at]} == listed
+
+
+def test_what_one_table_leaves_out_is_zero_in_another_that_lists_it(tmp_path):
+    """The year's page lists unknown kön in October, with 0, for somebody in March; the page of October does not."""
+    rows = [*people(30, kon="Kvinna"), {**people(1)[0], "tidpunkt": "2025-03-01T08:00:00", "kon": ""}]
+    warehouse = load(make_extract(rows), tmp_path / "in", tmp_path / "w.duckdb")
+    cells = collect(warehouse, [OCTOBER, Period(Month(2025, 1), Month(2025, 10))], Thresholds())
+    zero = tie(cells, Thresholds()).known_zero
+    unknown = {dict(group)["manad"]: at for (_, group), at in cells.number.items() if names_by_month(group) == "Okänt"}
+    assert cells.counts[unknown["2025-03"]] == 1
+    assert zero[unknown["2025-10"]]
+    assert not zero[unknown["2025-03"]]
+    assert not zero[unknown["2025-09"]]  # no page is of September alone
+
+
+def names_by_month(group) -> str | None:
+    """The kön of a group of Riket by kön and month."""
+    found = dict(group)
+    return found["kon"] if found.keys() == {"manad", "kon"} else None
 
 
 def test_with_thresholds_of_their_own_cases_and_staff_are_hidden_too(warehouse):

@@ -38,15 +38,17 @@ class Row(NamedTuple):
 
 @dataclass
 class Cells:
-    """The cells by measure and group: true count, and whether any page shows it; and the events that are always shown.
+    """The cells by measure and group: true count, and whether any page shows it; and what else tells of them.
 
-    Where no more events are shown, there are no more persons.
+    events  those that are always shown: where there are no more of them, there are no more persons
+    lists   of a measure by the same dimensions, the groups that each table lists
     """
 
     number: dict[tuple[str, Group], int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=list)
     published: list[bool] = field(default_factory=list)
     events: dict[tuple[str, Group], int] = field(default_factory=dict)
+    lists: dict[tuple[str, frozenset[str]], list[set[Group]]] = field(default_factory=dict)
 
     def add(self, measure: str, group: Group, count: int, published: bool) -> None:
         """Add a cell, unless it is there; one that any page shows is published."""
@@ -55,6 +57,16 @@ class Cells:
             self.counts.append(count)
             self.published.append(published)
         self.published[at] |= published
+
+    def left_out(self) -> list[int]:
+        """The cells that a table leaves out of a time that it lists others of: they are zero, whichever lists them."""
+        found: set[tuple[str, Group]] = set()
+        for (measure, _), lists in self.lists.items():
+            everything = set().union(*lists)
+            for listed in lists:
+                times = {_time(group) for group in listed}
+                found |= {(measure, group) for group in everything - listed if _time(group) in times}
+        return [self.number[cell] for cell in found]
 
     def events_of(self, measure: str, group: Group) -> int | None:
         """How many events are shown of those that a measure's persons have; None if not all are."""
@@ -134,11 +146,15 @@ def _add_table(
     for measure in _counted(report):
         if measure.kind not in groups:
             groups[measure.kind] = row_groups(table, by, measure, RIKET, period)
+        listed: dict[frozenset[str], set[Group]] = {}
         for group, number, published in zip(groups[measure.kind], table[measure.column_name], own_page, strict=True):
             if thresholds.of(measure):
                 cells.add(measure.id, group, int(number), bool(published))
+                listed.setdefault(frozenset(name for name, _ in group), set()).add(group)
             elif measure.kind == "flow":
                 cells.events[measure.id, group] = int(number)
+        for names, some in listed.items():
+            cells.lists.setdefault((measure.id, names), []).append(some)
 
 
 def _add_wholes(cells: Cells) -> None:
@@ -163,6 +179,7 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
     counts = np.array(cells.counts, dtype=float)
     events = [cells.events_of(*cell) for cell in cells.number]
     zero = np.array([antal == 0 for antal in events])
+    zero[cells.left_out()] = True
     rows: list[Row] = []
     by_measure: dict[str, dict[Group, int]] = {}
     for (name, group), at in cells.number.items():
@@ -207,10 +224,13 @@ def tie(cells: Cells, thresholds: Thresholds) -> System:
     )
 
 
+def _time(group: Group) -> str:
+    return next(value for name, value in group if name in TIME)
+
+
 def _split(group: Group) -> tuple[Period, Group]:
     """When a group is counted, and what else it is."""
-    ((_, value),) = (pair for pair in group if pair[0] in TIME)
-    first, _, last = value.partition("--")
+    first, _, last = _time(group).partition("--")
     return Period(Month.parse(first), Month.parse(last or first)), tuple(p for p in group if p[0] not in TIME)
 
 
