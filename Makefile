@@ -13,7 +13,7 @@ help: ## list the targets
 	@echo "make report MONTH=2025-10 REGION=skane   one month, one region"
 
 report: $(READY) ## from a fresh machine to a published edition (synthetic data if data/in is empty)
-	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in
+	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in --arenden 30000
 	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
 	@$(BIN)/sobstat publish --warehouse $(WAREHOUSE) --month $(or $(MONTH),latest) $(if $(REGION),--region "$(REGION)")
 
@@ -35,7 +35,7 @@ spark: .venv/.spark ## what the engine spark needs besides Java 17 or later
 	@touch $@
 
 $(WAREHOUSE): | $(READY)
-	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in
+	@[ -n "$$(ls -A data/in 2>/dev/null)" ] || $(BIN)/sobstat demo --out data/in --arenden 30000
 	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
 
 lock: $(READY) ## pin the newest versions that fit pyproject.toml in the lock files
