@@ -73,7 +73,7 @@ def _faults() -> Iterator[None]:
         raise FileFault(
             "it declares a document type or entities, which no catalogue needs; it was not read."
         ) from error
-    except (ElementTree.ParseError, ijson.JSONError, UnicodeError) as error:
+    except (ElementTree.ParseError, ijson.JSONError, LookupError, ValueError) as error:  # the latter: of encodings
         raise FileFault(
             visible(f"not whole, or not well-formed ({str(error).splitlines()[0]}); deliver it again.")
         ) from error
