@@ -1,8 +1,8 @@
 """An extract folder into the warehouse, all or nothing.
 
-The whole story is `load_extract`: read the files, turn ids into pseudonyms, check every row, let the last of
-several rows with one key win, and merge with what the warehouse holds in a draft of it. Only the last step, in which
-the draft takes the warehouse's place, touches the warehouse.
+The whole story is `load_extract`: convert what is delivered in another form, read the files, turn ids into pseudonyms,
+check every row, let the last of several rows with one key win, and merge with what the warehouse holds in a draft of
+it. Only the last step, in which the draft takes the warehouse's place, touches the warehouse.
 """
 
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def load_extract(
     now: datetime | None = None,
     progress: Progress = lambda step, done, total: None,
 ) -> LoadResult:
-    """Load an extract folder into the warehouse, which is created if it does not exist.
+    """Load an extract folder, or one file, into the warehouse, which is created if it does not exist.
 
     `now` is the time of the load (default: the clock's); transactions after it are set aside.
     Raises SobstatError if a file cannot be read as its source, if more than `max_set_aside` of the rows would be

@@ -85,5 +85,6 @@ def export(
 def sources() -> None:
     """Print what an extract must hold: every source, its columns and what they accept."""
     from sobstat.contract import documentation
+    from sobstat.delivered import hsa
 
-    typer.echo(documentation())
+    typer.echo(f"{documentation()}\n{hsa.DOCUMENTATION}")

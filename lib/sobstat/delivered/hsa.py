@@ -31,6 +31,16 @@ NAMES = re.compile(r"(?!hsa_vard(givare|enhet))(hsa|filegethsaunits).*\.(zip|(xm
 # The sources, and which of the chosen units each holds, in SQL.
 SOURCES = {"hsa_vardgivare": "vardgivare", "hsa_vardenhet": "true"}
 GONE = " (utgången ur HSA)"
+DOCUMENTATION = f"""\
+## HSA catalogue as it is delivered: `hsa*.zip`, `.xml`, `.xml.gz`, `.json` or `.json.gz`, also `FileGetHsaUnits*`
+
+Instead of hsa_vardgivare and hsa_vardenhet: the file service's zip or XML, or JSON such as newer services give.
+
+* Units flagged as one are vårdgivare (all, where no unit has that flag); every unit with an id is a vårdenhet.
+* County: the unit's own code; else `l=` in its DN; else the organisation number of a region, which also tells Gotland
+  from Stockholm; else `{OVERRIDES}`; else Okänt län.
+* What is no longer in the catalogue keeps its last name and county, and its name ends with `{GONE.strip()}`.
+"""
 UNITS_AT_A_TIME = 10_000
 FLAGS = ["vardgivare", "vardenhet", "arkiverad"]
 COLUMNS = ["hsa_id", "namn", "vardgivare_id", "kommun_kod", "lan_kod", "vag", *FLAGS]
