@@ -72,7 +72,10 @@ FORMS = {
     "Windows": ("hsa.xml", as_xml(UNITS, encoding="windows-1252")),
     "gzip": ("hsaunits.xml.gz", gzip.compress(XML)),
     "zip": ("hsaunits.zip", as_zip(hsaunits_xml=XML)),
-    "zip with a folder": ("hsaunits.zip", as_zip(export__hsaunits_xml=XML, README_txt=b"hej")),
+    "zip with a folder": (
+        "hsaunits.zip",
+        as_zip(export__hsaunits_xml=XML, MACOSX___hsaunits_xml=b"\0", README_txt=b"hej"),
+    ),
     "zip of two": ("hsaunits.zip", as_zip(a_xml=as_xml(UNITS[:4]), b_xml=as_xml(UNITS[4:]))),
     "JSON": ("hsaunits.json", as_json(UNITS)),
     "JSON with a mark": ("hsaunits.json", as_json(UNITS, "utf-8-sig")),
@@ -165,8 +168,12 @@ BAD = {
     "a name without end": ("hsa.xml", HEAD + b"<name>" + b"x" * 10**7, "more than 5 MB without the end of a unit"),
     "a zip that unpacks to much": ("hsa.zip", as_zip(a_xml=HEAD + bytes([32]) * 10**7), "more than 5 MB"),
     "JSON without end": ("hsa.json", b'[{"name": "' + b"x" * 10**7, "more than 5 MB without the end of a unit"),
+    "JSON deep": ("hsa.json", b'{"a":' * 10**5, "more than 50 deep"),
+    "JSON deep in a unit": ("hsa.json", b'[{"name":' + b"[" * 10**5, "more than 50 deep"),
+    "a number without end": ("hsa.json", b'[{"name": ' + b"9" * 10**5 + b"}]", "not whole, or not well-formed"),
     "zip cut off": ("hsa.zip", IN_A_ZIP[:-30], "not a whole zip or gzip file"),
     "zip damaged": ("hsa.zip", IN_A_ZIP[:60] + b"????" + IN_A_ZIP[64:], "not a whole zip or gzip file"),
+    "zip that points before itself": ("hsa.zip", IN_A_ZIP[:-6] + b"\xff\xff\xff\x7f\0\0", "not a whole zip or gzip"),
     "no zip": ("hsa.zip", XML, "not a whole zip or gzip file"),
     "gzip cut off": ("hsa.xml.gz", gzip.compress(XML)[:-20], "not a whole zip or gzip file"),
     "zip encrypted": (
@@ -318,7 +325,7 @@ SOME = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(SOME, max_size=12).map(lambda some: [unit("SE0", isHsaHealthCareProvider="true"), *some]))
 def test_every_unit_is_accounted_for(units):
     with tempfile.TemporaryDirectory() as folder:

@@ -5,8 +5,10 @@ that matters here. What is read is taken for hostile: nothing is expanded or fet
 """
 
 import codecs
+import errno
 import gzip
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,13 +22,15 @@ import ijson
 from defusedxml import DefusedXmlException, ElementTree
 
 from sobstat.extract import FileFault
-from sobstat.names import visible
+from sobstat.names import shortened, visible
 
 # A catalogue of 90 000 units takes some 100 MB; one unit a kB, unless it has a picture.
 MOST_BYTES = 4_000_000_000
 MOST_BYTES_OF_A_UNIT = 5_000_000
 MOST_FILES = 1_000
 DEEPEST = 50
+TOO_DEEP = f"what it holds stands more than {DEEPEST} deep in each other, as in no catalogue."
+IN_A_ZIP = re.compile(r"(^|/)[^./][^/]*\.(xml|json)$", re.IGNORECASE)
 ENCRYPTED = 1  # a flag of a file in a zip
 UNIT_ELEMENT = "hsaunit"
 # What the services call a field, without case and signs, the one that is preferred first.
@@ -57,11 +61,8 @@ def read_units(path: Path, progress: Callable[[int], None] = lambda done: None) 
             units = _json_units if name.lower().removesuffix(".gz").endswith(".json") else _xml_units
             for values in units(_Limited(file, read)):
                 read.since_unit = 0
-                yield {field: given for field, names in FIELDS.items() if (given := _given(values, names))}
-
-
-def _given(values: dict[str, str], names: tuple[str, ...]) -> list[str]:
-    return [values[name] for name in names if name in values]
+                given = {field: [values[name] for name in names if name in values] for field, names in FIELDS.items()}
+                yield {field: texts for field, texts in given.items() if texts}
 
 
 @contextmanager
@@ -75,9 +76,14 @@ def _faults() -> Iterator[None]:
         ) from error
     except (ElementTree.ParseError, ijson.JSONError, LookupError, ValueError) as error:  # the latter: of encodings
         raise FileFault(
-            visible(f"not whole, or not well-formed ({str(error).splitlines()[0]}); deliver it again.")
+            visible(f"not whole, or not well-formed ({shortened(str(error), 80)}); deliver it again.")
         ) from error
-    except (zipfile.BadZipFile, EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno not in (
+            None,
+            errno.EINVAL,
+        ):  # EINVAL: a place before its beginning
+            raise
         raise FileFault("not a whole zip or gzip file (truncated or damaged); deliver it again.") from error
     except NotImplementedError as error:
         raise FileFault("the zip is packed in a way that cannot be read here; expected an ordinary one.") from error
@@ -90,8 +96,8 @@ def _files(raw: BinaryIO, name: str) -> Iterator[tuple[str, BinaryIO]]:
             yield name, file
     elif name.lower().endswith(".zip"):
         with zipfile.ZipFile(raw) as archive:
-            entries = archive.infolist()
-            held = [entry for entry in entries if entry.filename.lower().endswith((".xml", ".json"))]
+            # Some systems add to each file a hidden one of their own.
+            held = [entry for entry in archive.infolist() if IN_A_ZIP.search(entry.filename)]
             if not held or len(held) > MOST_FILES:
                 raise FileFault(f"the zip holds {len(held)} XML or JSON files; expected hsaunits.xml.")
             for entry in held:
@@ -144,7 +150,7 @@ def _xml_units(file: _Limited) -> Iterator[dict[str, str]]:
             parents.append(element)
             inside += is_unit
             if len(parents) > DEEPEST:
-                raise FileFault(f"its elements stand more than {DEEPEST} deep in each other.")
+                raise FileFault(TOO_DEEP)
             continue
         parents.pop()
         inside -= is_unit
@@ -168,15 +174,20 @@ def _json_units(file: _Limited) -> Iterator[dict[str, str]]:
     """The objects in the outermost lists, whatever they stand in."""
     if (encoding := json.detect_encoding(file.file.peek(4)[:4])) != "utf-8":
         file = codecs.EncodedFile(file, "utf-8", encoding)
-    builder, depth = None, 0
-    for prefix, event, value in ijson.parse(file):
-        if not builder and event == "start_map" and f".{prefix}".endswith(".item"):
-            builder = ijson.ObjectBuilder()
+    builder, outside, around = None, 0, []
+    # As floats: a number of thousands of digits would crash the parser.
+    for event, value in ijson.basic_parse(file, use_float=True):
+        if event.startswith("end_"):
+            around.pop()
+        if not builder and event == "start_map" and around[-1:] == ["start_array"]:
+            builder, outside = ijson.ObjectBuilder(), len(around)
+        if event.startswith("start_"):
+            around.append(event)
+            if len(around) > DEEPEST:
+                raise FileFault(TOO_DEEP)
         if builder:
             builder.event(event, value)
-            depth += event in ("start_map", "start_array")
-            depth -= event in ("end_map", "end_array")
-            if not depth:
+            if len(around) == outside:
                 yield _values(_members(builder.value))
                 builder = None
 
@@ -185,7 +196,7 @@ def _members(value: dict, name: str = "") -> Iterator[tuple[str, str]]:
     """The values in an object, named as those of `_leaves`; of a list the first."""
     for key, held in value.items():
         whole = name + _plain(key)
-        first = held[0] if isinstance(held, list) and held else held
+        first = next(iter(held), None) if isinstance(held, list) else held
         if isinstance(first, dict):
             yield from _members(first, whole)
         elif first is not None:
