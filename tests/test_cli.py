@@ -205,3 +205,4 @@ def test_sources_prints_the_contract():
     printed = sobstat("sources").stdout.decode()
     assert "| `tidpunkt` | ISO 8601" in printed
     assert "`vardtagare_id` | text, turned into a keyed pseudonym" in printed
+    assert "## HSA catalogue as it is delivered: `hsa*.zip`" in printed

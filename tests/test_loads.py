@@ -95,6 +95,32 @@ def test_what_is_not_in_the_latest_load_is_told_for_all(tmp_path):
     report.close()
 
 
+def test_every_move_to_another_lan_is_told_with_its_load(tmp_path):
+    """A, B and C have ärenden, D has none. B is new in the second load, A moves in it and leaves in the third."""
+    starts = "".join(f"| {id_} | Inprogress | 2025-10-01T10:00:00Z | SE01-{id_} |\n" for id_ in "ABC")
+    catalogues = [
+        "| SE01-A | Giver A | 01 |\n| SE01-C | Giver C | 12 |\n| SE01-D | Giver D | 01 |",
+        "| SE01-A | Giver A | 03 |\n| SE01-B | Giver B | 12 |\n| SE01-C | Nya C   | 12 |\n| SE01-D | Giver D | 03 |",
+        "| SE01-B | Giver B | 12 |\n| SE01-C | Nya C   | 12 |",
+    ]
+    for number, rows in enumerate(catalogues):
+        extract = make_extract(
+            "| arende_id | status | tidpunkt | vardgivare_id |\n" + starts,
+            hsa_vardgivare="| hsa_id | namn | lan_kod |\n" + rows,
+        )
+        folder = write_extract(extract, tmp_path / str(number))
+        load_extract(folder, tmp_path / "w.duckdb", now=datetime(2025, 12, 1 + number, 12, tzinfo=UTC))
+    report = open_report("riket", "2025-10", "2025-10", tmp_path / "w.duckdb")
+    moved = loads.moved(report)
+    assert moved.drop(columns="Tidpunkt").values.tolist() == [
+        ["Giver A", 3, "Uppsala län", "Okänt län"],
+        ["Giver A", 2, "Stockholms län", "Uppsala län"],
+        ["Giver B", 2, "Okänt län", "Skåne län"],
+    ]
+    assert str(moved["Tidpunkt"][0]) == "2025-12-03 13:00:00"
+    report.close()
+
+
 def test_unknown_shares_are_of_the_periods_starts(report):
     unknown = loads.unknown(report).set_index("Uppgift")
     assert unknown["Startade utan uppgift"].tolist() == [1, 1, 1, 1]

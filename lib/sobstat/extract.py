@@ -12,7 +12,7 @@ import glob
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -56,19 +56,23 @@ class FileFault(Exception):
     """Why a file cannot be read as its source."""
 
 
-def find_files(folder: Path) -> list[ExtractFile]:
-    """The extract's files, sorted by name, hashed.
+def find_files(folder: Path, *, others: bool = False) -> list[ExtractFile]:
+    """The extract's files, sorted by name, hashed; the folder may be one file itself.
 
-    Raises SobstatError if the folder does not exist, holds no file of any source, or one that cannot be read.
+    `others`: whether something else was delivered, so that there may be none. Raises SobstatError if the folder does
+    not exist, holds no file of any source, or one that cannot be read.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         raise SobstatError(
-            f"There is no extract folder {folder}: give the folder that holds arenden*.csv and the rest."
+            f"There is no extract folder {folder}: give the folder that holds arenden*.csv and the rest, or one file."
         )
     found = [(source, path) for source, path in _named_as_sources(folder) if path.name.lower().endswith(SUFFIXES)]
-    if not found:
+    if not found and not others:
         names = ", ".join(f"{name}*" for name in sources())
-        raise SobstatError(f"{folder} holds no extract file: expected {names}, as {', '.join(SUFFIXES)}.")
+        raise SobstatError(
+            f"{folder} holds no extract file: expected {names}, as {', '.join(SUFFIXES)}, "
+            "or the HSA catalogue as hsa*.zip, .xml or .json."
+        )
     files = []
     for number, (source, path) in enumerate(found, 1):
         name = visible(path.name)
@@ -76,7 +80,7 @@ def find_files(folder: Path) -> list[ExtractFile]:
             raise SobstatError(f"{folder / name} is not a file that can be read (a folder, or a link to nowhere).")
         if "\ufffd" in name:
             raise SobstatError(f"The name of {folder / name} is not UTF-8: rename the file.")
-        files.append(ExtractFile(number, source, path, name, path.stat().st_size, _sha256(path), delivered=path))
+        files.append(ExtractFile(number, source, path, name, path.stat().st_size, sha256(path), delivered=path))
     return files
 
 
@@ -87,14 +91,15 @@ def passed_over(folder: Path) -> list[str]:
 
 def _named_as_sources(folder: Path) -> list[tuple[Source, Path]]:
     """What is named as a source, in either case, sorted by name."""
-    paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    paths = sorted(folder.iterdir(), key=lambda path: path.name) if folder.is_dir() else [folder]
     named = [
         (next((s for s in sources().values() if path.name.lower().startswith(s.name)), None), path) for path in paths
     ]
     return [(source, path) for source, path in named if source]
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """A file's hash."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -104,23 +109,25 @@ def read_files(
     files: list[ExtractFile],
     use: Callable[[ExtractFile], None],
     progress=lambda done, total: None,
+    faults: Iterable[str] = (),
 ) -> None:
     """Make a view `fil_<number>` of every file, and have `use` read it once.
 
-    Raises SobstatError that lists the fault of every file that cannot be read as its source.
+    `faults` are those of delivered files that could not be converted. Raises SobstatError that lists them, and the
+    fault of every file that cannot be read as its source.
     """
     for source in sources().values():
         columns = "".join(f", {name} VARCHAR" for name in source.columns)
         con.execute(f"CREATE TABLE csv_{source.name} (fil SMALLINT, rad BIGINT{columns})")
     con.execute("CREATE TABLE felaktig_rad (fil SMALLINT, rad BIGINT, skal VARCHAR)")
     con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR, lasta BIGINT)")
-    faults = []
+    faults = list(faults)
     for done, file in enumerate(files):
         progress(done, len(files))
         read = _read_parquet if file.path.suffix.lower() == ".parquet" else _read_csv
         try:
             read(con, file, use)
-            if _sha256(file.delivered) != file.sha256:
+            if sha256(file.delivered) != file.sha256:
                 raise FileFault("the file changed while it was read; load it when it is complete.")
         except FileFault as fault:
             faults.append(f"{file.name}: {fault}")

@@ -1,23 +1,25 @@
 """An extract folder into the warehouse, all or nothing.
 
-The whole story is `load_extract`: read the files, turn ids into pseudonyms, check every row, let the last of
-several rows with one key win, and merge with what the warehouse holds in a draft of it. Only the last step, in which
-the draft takes the warehouse's place, touches the warehouse.
+The whole story is `load_extract`: convert what is delivered in another form, read the files, turn ids into pseudonyms,
+check every row, let the last of several rows with one key win, and merge with what the warehouse holds in a draft of
+it. Only the last step, in which the draft takes the warehouse's place, touches the warehouse.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
 
 from sobstat.contract import TIME_MACRO, quoted, sources
+from sobstat.delivered.hsa import CatalogueReport, convert, find_catalogue
 from sobstat.draft import copy_warehouse, replace, workplace
 from sobstat.errors import SobstatError
-from sobstat.extract import ExtractFile, find_files, passed_over, read_files
+from sobstat.extract import ExtractFile, FileFault, find_files, passed_over, read_files
 from sobstat.files import private_files
 from sobstat.merge import merge
 from sobstat.pseudonyms import fingerprint, keep_key, read_key
@@ -57,6 +59,7 @@ class LoadResult:
     reasons   why rows were set aside: (source, reason, rows)
     notices   values that count as unknown: (source, notice, rows)
     ignored   names of files that are named as a source but of no kind that the load reads
+    hsa       what became of a delivered HSA catalogue, if the extract holds one
     created   whether the warehouse is new
     changed   False where the extract brought nothing new; nothing was written then
     """
@@ -66,6 +69,7 @@ class LoadResult:
     reasons: list[tuple[str, str, int]] = field(default_factory=list)
     notices: list[tuple[str, str, int]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    hsa: CatalogueReport | None = None
     created: bool = False
     changed: bool = True
 
@@ -82,7 +86,7 @@ def load_extract(
     now: datetime | None = None,
     progress: Progress = lambda step, done, total: None,
 ) -> LoadResult:
-    """Load an extract folder into the warehouse, which is created if it does not exist.
+    """Load an extract folder, or one file, into the warehouse, which is created if it does not exist.
 
     `now` is the time of the load (default: the clock's); transactions after it are set aside.
     Raises SobstatError if a file cannot be read as its source, if more than `max_set_aside` of the rows would be
@@ -91,18 +95,27 @@ def load_extract(
     """
     folder, warehouse = Path(folder), Path(warehouse)
     now = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    files = find_files(folder)
+    catalogue = find_catalogue(folder)
+    files = find_files(folder, others=catalogue is not None)
     result = LoadResult(ignored=passed_over(folder), created=not warehouse.exists())
     with private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
         con.execute(TIME_MACRO)
         make_room(con)
+        faults = []
+        if catalogue:
+            try:
+                show = partial(progress, "Reading the HSA catalogue")
+                converted, result.hsa = convert(catalogue, own, warehouse, now, len(files) + 1, show)
+                files += converted
+            except FileFault as fault:
+                faults.append(f"{catalogue.name}: {fault}")
         key = read_key(warehouse)
 
         def check(file: ExtractFile) -> None:
             pseudonymise(con, file, key)
             check_rows(con, file, now)
 
-        read_files(con, files, check, lambda done, total: progress("Reading files", done, total))
+        read_files(con, files, check, lambda done, total: progress("Reading files", done, total), faults)
         keep_key(warehouse, key)
         con.execute("INSERT INTO undantag FROM felaktig_rad")
         brought = [source for source in sources().values() if any(file.source == source for file in files)]

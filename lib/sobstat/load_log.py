@@ -19,7 +19,9 @@ from sobstat.errors import SobstatError
 
 @dataclass
 class LoadLog:
-    """One load: when (UTC), by which version, its files with size and SHA-256, its outcome, and why it failed."""
+    """One load: when (UTC), by which version, its files with size and SHA-256, its outcome, why it failed, and what
+    became of a delivered HSA catalogue.
+    """
 
     time: str
     program: str
@@ -27,6 +29,7 @@ class LoadLog:
     outcome: str = "failed"
     why: str = ""
     files: list[dict] = field(default_factory=list)
+    hsa: dict | None = None
 
 
 @contextmanager
@@ -48,7 +51,8 @@ def logged(folder: Path, warehouse: Path, warn: Callable[[str], None]) -> Iterat
 
 def _append(path: Path, log: LoadLog, folder: Path, warn: Callable[[str], None]) -> None:
     try:
-        files = sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
+        inside = folder.iterdir() if folder.is_dir() else [folder]
+        files = sorted(file for file in inside if file.is_file())
         log.files = [{"file": file.name, "size": file.stat().st_size, "sha256": _sha256(file)} for file in files]
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

@@ -21,6 +21,8 @@ from sobstat.templating import render
 # Above this share of unknown values the figures that rest on them are told to be read with care.
 MAX_UNKNOWN = 0.05
 HOLDS = "Stämmer"
+# So many vårdgivare that got another län stand on the page.
+LISTED = 50
 
 SOURCES = {
     "arenden": "Ärendelogg",
@@ -104,7 +106,7 @@ def history(report: RegionReport) -> pd.DataFrame:
         FROM lager.laddning AS l ORDER BY laddning DESC
         """,
     )
-    loads["tidpunkt"] = loads["tidpunkt"].dt.tz_localize("UTC").dt.tz_convert(STOCKHOLM).dt.tz_localize(None)
+    loads["tidpunkt"] = _in_stockholm(loads["tidpunkt"])
     names = ["Laddning", "Tidpunkt", "Filer", "Lästa rader", "Nya eller ändrade", "Upprepade", "Undantagna", "Version"]
     return loads.set_axis(names, axis="columns")
 
@@ -159,6 +161,38 @@ def _reasons(report: RegionReport, query: str, title: str) -> pd.DataFrame:
     counted.insert(3, "Senaste laddningen", counted["Alla laddningar"].where(latest, 0))
     groups = counted.drop(columns="laddning").groupby(["Källa", title], as_index=False).sum()
     return groups.sort_values(["Senaste laddningen", "Alla laddningar"], ascending=False, kind="stable")
+
+
+def moved(report: RegionReport) -> pd.DataFrame:
+    """Each time that a vårdgivare with ärenden got another län in the HSA catalogue: by which load, from and to which
+    län; the latest first, at most LISTED.
+    """
+    found = _read(
+        report,
+        f"""
+        WITH brukad AS (
+            SELECT vardgivare_id AS hsa_id, min(laddning) AS forst
+            FROM (SELECT vardgivare_id, laddning FROM lager.transaktion UNION ALL
+                SELECT vardgivare_id, laddning FROM lager.ersatt_transaktion) GROUP BY ALL
+        ),
+        fore AS (SELECT hsa_id, namn, lan_kod, ersatt AS laddning FROM lager.ersatt_hsa_vardgivare),
+        efter AS (
+            SELECT hsa_id, namn, lan_kod, laddning FROM lager.hsa_vardgivare UNION ALL
+            SELECT hsa_id, namn, lan_kod, laddning FROM lager.ersatt_hsa_vardgivare
+        )
+        SELECT coalesce(efter.namn, fore.namn, hsa_id), laddning, tidpunkt,
+            coalesce(f.lan, 'Okänt län') AS fran, coalesce(t.lan, 'Okänt län') AS till
+        FROM fore FULL JOIN efter USING (hsa_id, laddning)
+        JOIN brukad USING (hsa_id) JOIN lager.laddning USING (laddning)
+        LEFT JOIN lan AS f ON f.lan_kod = fore.lan_kod LEFT JOIN lan AS t ON t.lan_kod = efter.lan_kod
+        WHERE laddning > forst AND fran <> till
+        ORDER BY laddning DESC, 1 LIMIT {LISTED}
+        """,
+    )
+    found["tidpunkt"] = _in_stockholm(found["tidpunkt"])
+    return found.set_axis(
+        ["Vårdgivare", "Laddning", "Tidpunkt", "Tidigare län", "Län efter laddningen"], axis="columns"
+    )
 
 
 def unknown(report: RegionReport) -> pd.DataFrame:
@@ -222,3 +256,8 @@ def releases() -> pd.DataFrame:
 
 def _read(report: RegionReport, query: str) -> pd.DataFrame:
     return report.con.execute(query).df()
+
+
+def _in_stockholm(times: pd.Series) -> pd.Series:
+    """Times in UTC as local ones."""
+    return times.dt.tz_localize("UTC").dt.tz_convert(STOCKHOLM).dt.tz_localize(None)

@@ -28,7 +28,7 @@ def demo(
 
 
 def load(
-    folder: Annotated[Path, typer.Argument(help="The extract folder.", metavar="DIR")],
+    folder: Annotated[Path, typer.Argument(help="The extract folder, or one file of it.", metavar="DIR")],
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
     max_set_aside: Annotated[
         float,
@@ -45,11 +45,14 @@ def load(
     with logged(folder, warehouse, say_wrong) as log, progress() as show:
         result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=show)
         log.outcome = "loaded" if result.changed else "nothing new"
+        log.hsa = result.hsa and asdict(result.hsa)
     total = result.total
     if as_json:
         print_json({"outcome": log.outcome, "warehouse": warehouse, "rows": asdict(total), **asdict(result)})
     for name in result.ignored:
         say(f"{name} was passed over: it is named as a source, but is no .csv, .csv.gz or .parquet file.")
+    for line in result.hsa.in_words() if result.hsa else []:
+        say(line)
     if not result.changed:
         say(f"Nothing new: all {total.read} rows of {folder} are in {warehouse} already; it was left as it is.")
         return
@@ -82,5 +85,6 @@ def export(
 def sources() -> None:
     """Print what an extract must hold: every source, its columns and what they accept."""
     from sobstat.contract import documentation
+    from sobstat.delivered import hsa
 
-    typer.echo(documentation())
+    typer.echo(f"{documentation()}\n{hsa.DOCUMENTATION}")

@@ -1,0 +1,1 @@
+"""What real systems deliver, turned into the contract's files inside a load's private workplace."""
