@@ -1,8 +1,8 @@
 """An extract folder's files as views, every fault of theirs reported at once.
 
-fil_<number>  a file: the contract's columns as text, with the file's number and the row's number in it
-fil           the files that could be read, and how many rows each has
-felaktig_rad  rows of CSV files that are not cut as the header is
+fil_<number>    a file: the contract's columns as text, with the file's number and the row's number in it
+fil             the files that could be read, how many rows each has, and how many its mapping passes over
+felaktig_rad    rows of CSV files that are not cut as the header is
 
 What a row is worth is the load's business. Parquet files are read where they are, as they are used.
 """
@@ -21,6 +21,8 @@ import duckdb
 import pandas as pd
 
 from sobstat.contract import Source, quoted, sources
+from sobstat.delivered.mapped import mapped_columns
+from sobstat.delivered.mapping import Mapping, SourceMapping
 from sobstat.errors import SobstatError, nearest
 from sobstat.names import shortened, visible
 from sobstat.warehouse import no_room
@@ -40,7 +42,7 @@ class ExtractFile:
     """A file of an extract. `number` is its place in file order (sorted by name), `name` is fit to be shown.
 
     `delivered` is the file that came, with its size and hash; `path` is what is read as the contract says: the same
-    file, unless it was converted.
+    file, unless it was converted. With a `mapping`, its columns are read as that says.
     """
 
     number: int
@@ -50,14 +52,26 @@ class ExtractFile:
     size: int
     sha256: str
     delivered: Path
+    mapping: SourceMapping | None = None
+
+    @classmethod
+    def of(cls, path: Path, number: int, source: Source, name: str, mapping: SourceMapping | None) -> "ExtractFile":
+        """A file that is read as it came."""
+        return cls(number, source, path, name, path.stat().st_size, sha256(path), path, mapping)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it must have."""
+        return self.mapping.columns_read if self.mapping else list(self.source.columns)
 
 
 class FileFault(Exception):
     """Why a file cannot be read as its source."""
 
 
-def find_files(folder: Path, *, others: bool = False) -> list[ExtractFile]:
-    """The extract's files, sorted by name, hashed; the folder may be one file itself.
+def find_files(folder: Path, mapping: Mapping, *, others: bool = False) -> list[ExtractFile]:
+    """The extract's files, sorted by name, hashed; the folder may be one file itself. For sources that are mapped,
+    they are those that the mapping names.
 
     `others`: whether something else was delivered, so that there may be none. Raises SobstatError if the folder does
     not exist, holds no file of any source, or one that cannot be read.
@@ -66,7 +80,15 @@ def find_files(folder: Path, *, others: bool = False) -> list[ExtractFile]:
         raise SobstatError(
             f"There is no extract folder {folder}: give the folder that holds arenden*.csv and the rest, or one file."
         )
-    found = [(source, path) for source, path in _named_as_sources(folder) if path.name.lower().endswith(SUFFIXES)]
+    mapped = _mapped(folder, mapping)
+    found = mapped + [
+        (source, path)
+        for source, path in _named_as_sources(folder)
+        if path.name.lower().endswith(SUFFIXES)
+        and not (source.name in mapping and mapping[source.name].files)
+        and path not in [path for _, path in mapped]
+    ]
+    found.sort(key=lambda pair: pair[1].name)
     if not found and not others:
         names = ", ".join(f"{name}*" for name in sources())
         raise SobstatError(
@@ -80,13 +102,30 @@ def find_files(folder: Path, *, others: bool = False) -> list[ExtractFile]:
             raise SobstatError(f"{folder / name} is not a file that can be read (a folder, or a link to nowhere).")
         if "\ufffd" in name:
             raise SobstatError(f"The name of {folder / name} is not UTF-8: rename the file.")
-        files.append(ExtractFile(number, source, path, name, path.stat().st_size, sha256(path), delivered=path))
+        if source.name in mapping:
+            name = f"{name}: {source.name}"  # a file may hold several sources
+        files.append(ExtractFile.of(path, number, source, name, mapping.get(source.name)))
     return files
 
 
-def passed_over(folder: Path) -> list[str]:
-    """The names of what is named as a source but is no kind of file that the load reads, such as `arenden.xlsx`."""
-    return [visible(path.name) for _, path in _named_as_sources(folder) if not path.name.lower().endswith(SUFFIXES)]
+def _mapped(folder: Path, mapping: Mapping) -> list[tuple[Source, Path]]:
+    """The files that a mapping names; raises SobstatError if it names one that is not there, or a table."""
+    found = []
+    for name, source in mapping.items():
+        if source.in_database:
+            raise SobstatError(f"{name} is mapped from a database: give its address instead of the folder {folder}.")
+        paths = list(folder.glob(source.files)) if source.files else []
+        if source.files and not paths:
+            there = shortened(", ".join(sorted(visible(path.name) for path in folder.iterdir())), CHARACTERS_SAID)
+            raise SobstatError(f"{folder} holds no file {source.files}, which {name} is mapped from; found {there}.")
+        found += [(sources()[name], path) for path in paths]
+    return found
+
+
+def passed_over(folder: Path, files: list[ExtractFile]) -> list[str]:
+    """The names of what is named as a source but is no file that the load reads, such as `arenden.xlsx`."""
+    read = {file.delivered for file in files}
+    return [visible(path.name) for _, path in _named_as_sources(folder) if path not in read]
 
 
 def _named_as_sources(folder: Path) -> list[tuple[Source, Path]]:
@@ -116,11 +155,8 @@ def read_files(
     `faults` are those of delivered files that could not be converted. Raises SobstatError that lists them, and the
     fault of every file that cannot be read as its source.
     """
-    for source in sources().values():
-        columns = "".join(f", {name} VARCHAR" for name in source.columns)
-        con.execute(f"CREATE TABLE csv_{source.name} (fil SMALLINT, rad BIGINT{columns})")
     con.execute("CREATE TABLE felaktig_rad (fil SMALLINT, rad BIGINT, skal VARCHAR)")
-    con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR, lasta BIGINT)")
+    con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR, lasta BIGINT, forbigangna BIGINT)")
     faults = list(faults)
     for done, file in enumerate(files):
         progress(done, len(files))
@@ -136,7 +172,8 @@ def read_files(
         else:
             con.execute(
                 f"INSERT INTO fil SELECT $fil, $namn, $kalla, (SELECT count(*) FROM fil_{file.number})"
-                " + (SELECT count(*) FROM felaktig_rad WHERE fil = $fil)",
+                " + (SELECT count(*) FROM felaktig_rad WHERE fil = $fil), "
+                f"(SELECT count(*) FROM inlast_{file.number}) - (SELECT count(*) FROM fil_{file.number})",
                 {"fil": file.number, "namn": file.name, "kalla": file.source.name},
             )
     progress(len(files), len(files))
@@ -145,24 +182,26 @@ def read_files(
         raise SobstatError(f"{len(faults)} file(s) cannot be read; nothing was loaded.\n{listed}")
 
 
-def _check_columns(source: Source, found: list[str]) -> None:
-    """Raises FileFault unless every column of the contract is found once.
-
-    A first line with few of them may hold data, even a person's id: it is not shown.
-    """
-    known = [name for name in found if name in source.columns]
-    lowered = {name.lower(): name for name in found}
-    named = len(source.columns.keys() & lowered.keys())
-    if 2 * named < len(source.columns):
+def _check_header(columns: list[str], found: list[str], delimiter: str) -> None:
+    """As `check_columns`; but a first line with few of them may hold data, even a person's id: it is not shown."""
+    named = len({name.lower() for name in columns} & {name.lower() for name in found})
+    if 2 * named < len(columns):
         raise FileFault(
-            f"no header: the first line names {named or 'none'} of the columns {', '.join(source.columns)}; expected "
-            "all of them, separated by comma or semicolon."
+            f"no header: the first line names {named or 'none'} of the columns {', '.join(columns)}; expected "
+            f"all of them, separated by {delimiter}."
         )
+    check_columns(columns, found)
+
+
+def check_columns(columns: list[str], found: list[str]) -> None:
+    """Raises FileFault unless every column is found once; it tells what was found."""
+    known = [name for name in found if name in columns]
+    lowered = {name.lower(): name for name in found}
     if twice := sorted({name for name in known if known.count(name) > 1}):
         raise FileFault(f"column {', '.join(twice)} occurs twice in the header; expected once.")
-    missing = [name for name in source.columns if name not in known]
+    missing = [name for name in columns if name not in known]
     if missing:
-        near = {name: nearest(name, lowered) for name in missing}
+        near = {name: nearest(name.lower(), lowered) for name in missing}
         hints = [f"{name} (nearest found: {lowered[at]})" if (at := near[name]) else name for name in missing]
         listed = shortened(", ".join(found), CHARACTERS_SAID)
         raise FileFault(visible(f"column {', '.join(hints)} is missing; found {listed}."))
@@ -176,17 +215,16 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callab
     except duckdb.Error as error:
         raise FileFault("not a readable Parquet file (truncated, or of another format).") from error
     types = {name: str(kind) for name, kind, *_ in described}
-    _check_columns(file.source, list(types))
-    for name in file.source.columns:
+    _check_header(file.columns, list(types), "comma or semicolon")
+    for name in file.columns:
         if "(" in types[name].removeprefix("DECIMAL(") or types[name].endswith("]") or types[name] == "BLOB":
             raise FileFault(f"column {name} holds {types[name]}; expected text, a number or a time.")
-    as_text = ", ".join(f"{_as_text(name, types[name])} AS {name}" for name in file.source.columns)
+    as_text = ", ".join(f"{_as_text(name, types[name])} AS k{at}" for at, name in enumerate(file.columns))
     # A column of the file's own may have that name; counting takes longer.
     rad = "row_number() OVER ()" if "file_row_number" in types else "file_row_number + 1"
-    con.execute(
-        f"CREATE VIEW fil_{file.number} AS SELECT {file.number}::SMALLINT AS fil, {rad} AS rad, {as_text} FROM {scan}"
-    )
+    con.execute(f"CREATE VIEW inlast_{file.number} AS SELECT {rad} AS rad, {as_text} FROM {scan}")
     try:
+        _create_view(con, file)
         use(file)
     except duckdb.Error as error:
         if no_room(error):
@@ -194,13 +232,25 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callab
         raise FileFault("its contents cannot be read (damaged Parquet file, or text that is not UTF-8).") from error
 
 
+def _create_view(con: duckdb.DuckDBPyConnection, file: ExtractFile) -> None:
+    """The contract's columns of `inlast_<number>`, which holds the file's as they were read, k0, k1, …"""
+    columns, which = [f"k{at} AS {name}" for at, name in enumerate(file.source.columns)], "true"
+    if file.mapping:
+        columns, which = mapped_columns(file.source, file.mapping)
+    con.execute(
+        f"CREATE VIEW fil_{file.number} AS SELECT {file.number}::SMALLINT AS fil, rad, {', '.join(columns)} "
+        f"FROM inlast_{file.number} WHERE {which}"
+    )
+
+
 def _as_text(name: str, kind: str) -> str:
     """A Parquet column as text. Whole numbers are written so also where pandas or a database made them 17.0."""
+    column = '"' + name.replace('"', '""') + '"'
     if kind not in ("DOUBLE", "FLOAT") and not kind.startswith("DECIMAL"):
-        return f'CAST("{name}" AS VARCHAR)'
-    return f'''CASE WHEN isnan(CAST("{name}" AS DOUBLE)) THEN NULL
-        WHEN "{name}" = try_cast("{name}" AS HUGEINT) THEN CAST(try_cast("{name}" AS HUGEINT) AS VARCHAR)
-        ELSE CAST("{name}" AS VARCHAR) END'''
+        return f"CAST({column} AS VARCHAR)"
+    return f"""CASE WHEN isnan(CAST({column} AS DOUBLE)) THEN NULL
+        WHEN {column} = try_cast({column} AS HUGEINT) THEN CAST(try_cast({column} AS HUGEINT) AS VARCHAR)
+        ELSE CAST({column} AS VARCHAR) END"""
 
 
 class _Lines:
@@ -228,31 +278,36 @@ class _Lines:
 
 def _read_csv(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callable[[ExtractFile], None]) -> None:
     open_text = gzip.open if file.path.suffix.lower() == ".gz" else open
+    encoding, delimiter = (file.mapping.encoding, file.mapping.delimiter) if file.mapping else ("utf-8-sig", None)
+    columns = "".join(f", k{at} VARCHAR" for at in range(len(file.columns)))
+    con.execute(f"CREATE TABLE inlast_{file.number} (rad BIGINT{columns})")
     try:
-        with open_text(file.path, "rt", encoding="utf-8-sig", newline="") as stream:
+        with open_text(file.path, "rt", encoding=encoding, newline="") as stream:
             lines = _Lines(stream)
-            header, delimiter = _header(next(lines, ""))
-            _check_columns(file.source, header)
-            places = [header.index(name) for name in file.source.columns]
+            header, delimiter = _header(next(lines, ""), delimiter)
+            _check_header(file.columns, header, repr(delimiter) if file.mapping else "comma or semicolon")
+            places = [header.index(name) for name in file.columns]
             for first, block in _blocks(lines, delimiter):
                 _insert(con, file, first, block, places, len(header))
     except UnicodeDecodeError as error:
-        raise FileFault(f"not UTF-8: byte {error.object[error.start]:#04x} found; save the file as UTF-8.") from error
+        name = encoding.removesuffix("-sig").upper()
+        mend = "or give its encoding in the mapping" if file.mapping else f"save the file as {name}"
+        raise FileFault(f"not {name}: byte {error.object[error.start]:#04x} found; {mend}.") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise FileFault("not a whole gzip file (truncated or damaged); deliver it again.") from error
-    con.execute(f"CREATE VIEW fil_{file.number} AS FROM csv_{file.source.name} WHERE fil = {file.number}")
+    _create_view(con, file)
     use(file)
 
 
-def _header(line: str) -> tuple[list[str], str]:
-    """The names in the first line, and what separates them."""
+def _header(line: str, delimiter: str | None) -> tuple[list[str], str]:
+    """The names in the first line, and what separates them, if it is not known: commas or semicolons."""
     if not line:
         raise FileFault("empty file; expected a header line and rows.")
     if "\0" in line:
         raise FileFault("not UTF-8: NUL bytes found, as in UTF-16; save the file as UTF-8.")
     if not line.strip():
         raise FileFault("no header: the first line is blank.")
-    delimiter = ";" if line.count(";") > line.count(",") else ","
+    delimiter = delimiter or (";" if line.count(";") > line.count(",") else ",")
     names = next(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter))
     return [name.strip() for name in names], delimiter
 
@@ -291,4 +346,4 @@ def _insert(con, file: ExtractFile, first: int, block: list[list[str]], places: 
     if whole:
         frame = pd.DataFrame([[row[place] for place in places] for _, row in whole], dtype=object)
         frame.insert(0, "rad", [number for number, _ in whole])
-        con.execute(f"INSERT INTO csv_{file.source.name} SELECT {file.number}, * FROM frame")
+        con.execute(f"INSERT INTO inlast_{file.number} FROM frame")

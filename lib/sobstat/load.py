@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from sobstat.contract import TIME_MACRO, quoted, sources
 from sobstat.delivered.hsa import CatalogueReport, convert, find_catalogue
+from sobstat.delivered.mapping import Mapping
+from sobstat.delivered.marks import LOAD
 from sobstat.draft import copy_warehouse, replace, workplace
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, FileFault, find_files, passed_over, read_files
@@ -25,6 +28,9 @@ from sobstat.merge import merge
 from sobstat.pseudonyms import fingerprint, keep_key, read_key
 from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
 from sobstat.warehouse import attach, create, no_room, person_columns, schema_version, session
+
+if TYPE_CHECKING:  # SQLAlchemy is imported by those who load from a database
+    from sobstat.delivered.database import Database
 
 # A load that sets aside more than this share of its rows fails unless told to go on.
 MAX_SET_ASIDE = 0.01
@@ -79,25 +85,29 @@ class LoadResult:
 
 
 def load_extract(
-    folder: Path,
+    folder: "Path | Database",
     warehouse: Path,
     *,
+    mapping: Mapping | None = None,
     max_set_aside: float = MAX_SET_ASIDE,
     now: datetime | None = None,
     progress: Progress = lambda step, done, total: None,
 ) -> LoadResult:
-    """Load an extract folder, or one file, into the warehouse, which is created if it does not exist.
+    """Load an extract folder, one file, or what is new in a database, into the warehouse, which is made if it is new.
 
+    `mapping` says which files of the folder are not as the contract says; a database has its own.
     `now` is the time of the load (default: the clock's); transactions after it are set aside.
-    Raises SobstatError if a file cannot be read as its source, if more than `max_set_aside` of the rows would be
-    set aside, if the key is not the one that the warehouse was loaded with, if the clock went back since the last
+    Raises SobstatError if a file or table cannot be read as its source, if more than `max_set_aside` of the rows would
+    be set aside, if the key is not the one that the warehouse was loaded with, if the clock went back since the last
     load, if another load is at work or the disk full; the warehouse is then byte for byte as it was.
     """
-    folder, warehouse = Path(folder), Path(warehouse)
+    database = None if isinstance(folder, str | Path) else folder
+    warehouse = Path(warehouse)
     now = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    catalogue = find_catalogue(folder)
-    files = find_files(folder, others=catalogue is not None)
-    result = LoadResult(ignored=passed_over(folder), created=not warehouse.exists())
+    catalogue = None if database else find_catalogue(Path(folder))
+    files = [] if database else find_files(Path(folder), mapping or {}, others=catalogue is not None)
+    ignored = [] if database else passed_over(Path(folder), files)
+    result = LoadResult(ignored=ignored, created=not warehouse.exists())
     with private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
         con.execute(TIME_MACRO)
         make_room(con)
@@ -110,6 +120,10 @@ def load_extract(
             except FileFault as fault:
                 faults.append(f"{catalogue.name}: {fault}")
         key = read_key(warehouse)
+        if database:
+            progress("Reading tables", 0, 1)
+            files = database.read(own, warehouse, now)
+            progress("Reading tables", 1, 1)
 
         def check(file: ExtractFile) -> None:
             pseudonymise(con, file, key)
@@ -141,12 +155,16 @@ def load_extract(
         result.changed = _brings_something(con, files, result)
         if result.changed:
             _record(con, files, result, number, now)
+        (load,) = con.execute(f"SELECT max_by({LOAD}, laddning) FROM lager.laddning").fetchone()
+        if result.changed:
             con.commit()
             con.execute("CHECKPOINT lager")
             con.execute("DETACH lager")
             replace(warehouse.resolve(), draft)
         else:
             warehouse.chmod(0o600)
+        if database:
+            database.keep_marks(warehouse, load)
     return result
 
 
@@ -194,6 +212,9 @@ def _reconcile(
         "SELECT kalla, skal, count(*) FROM undantag JOIN fil USING (fil) WHERE kalla = $name GROUP BY ALL ORDER BY ALL",
         {"name": name},
     ).fetchall()
+    (passed_over,) = con.execute("SELECT sum(forbigangna) FROM fil WHERE kalla = $name", {"name": name}).fetchone()
+    if passed_over:
+        result.notices.append((name, "passed over, since a column that must be given is empty", int(passed_over)))
     result.notices += con.execute(
         f"SELECT '{name}', anmarkning, count(*) FROM (SELECT unnest(string_split(anmarkning, '; ')) AS anmarkning "
         f"FROM provad_{name} WHERE skal IS NULL AND anmarkning IS NOT NULL) GROUP BY ALL ORDER BY ALL"

@@ -33,12 +33,12 @@ class LoadLog:
 
 
 @contextmanager
-def logged(folder: Path, warehouse: Path, warn: Callable[[str], None]) -> Iterator[LoadLog]:
+def logged(source: object, warehouse: Path, warn: Callable[[str], None]) -> Iterator[LoadLog]:
     """Add a line to the log when the load ends, also if it fails; `warn` is told if the line cannot be written.
 
-    A load that is killed leaves no line.
+    `source` is a folder, or shows what else was loaded from. A load that is killed leaves no line.
     """
-    log = LoadLog(datetime.now(UTC).isoformat(timespec="seconds"), version("sobstat"), str(folder))
+    log = LoadLog(datetime.now(UTC).isoformat(timespec="seconds"), version("sobstat"), str(source))
     try:
         yield log
     except BaseException as error:
@@ -46,11 +46,12 @@ def logged(folder: Path, warehouse: Path, warn: Callable[[str], None]) -> Iterat
         raise
     finally:
         if warehouse.parent.is_dir():
-            _append(warehouse.with_suffix(".loads.jsonl"), log, folder, warn)
+            _append(warehouse.with_suffix(".loads.jsonl"), log, warn)
 
 
-def _append(path: Path, log: LoadLog, folder: Path, warn: Callable[[str], None]) -> None:
+def _append(path: Path, log: LoadLog, warn: Callable[[str], None]) -> None:
     try:
+        folder = Path(log.folder)
         inside = folder.iterdir() if folder.is_dir() else [folder]
         files = sorted(file for file in inside if file.is_file())
         log.files = [{"file": file.name, "size": file.stat().st_size, "sha256": _sha256(file)} for file in files]

@@ -28,8 +28,13 @@ def demo(
 
 
 def load(
-    folder: Annotated[Path, typer.Argument(help="The extract folder, or one file of it.", metavar="DIR")],
+    source: Annotated[
+        str, typer.Argument(help="The extract folder, one file of it, or the address of a database.", metavar="DIR|ADDRESS")
+    ],
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
+    mapping: Annotated[
+        Path | None, typer.Option(help="How files or tables that are not as the contract says become its sources.")
+    ] = None,
     max_set_aside: Annotated[
         float,
         typer.Option(
@@ -38,12 +43,19 @@ def load(
     ] = 0.01,
     as_json: AsJson = False,
 ) -> None:
-    """Load an extract folder into the warehouse, all or nothing."""
+    """Load an extract folder, or what is new in a database, into the warehouse, all or nothing."""
+    from sobstat.delivered.mapping import read_mapping
     from sobstat.load import load_extract
     from sobstat.load_log import logged
 
+    mapped = read_mapping(mapping) if mapping else {}
+    folder = Path(source)
+    if "://" in source:
+        from sobstat.delivered.database import open_database
+
+        folder = open_database(source, mapped)
     with logged(folder, warehouse, say_wrong) as log, progress() as show:
-        result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=show)
+        result = load_extract(folder, warehouse, mapping=mapped, max_set_aside=max_set_aside, progress=show)
         log.outcome = "loaded" if result.changed else "nothing new"
         log.hsa = result.hsa and asdict(result.hsa)
     total = result.total
