@@ -80,8 +80,8 @@ def test_it_is_counted(example):
 def test_every_row_of_it_is_accounted_for(example):
     warehouse, result = example
     assert {name: (c.read, c.kept, c.repeats, c.set_aside) for name, c in result.per_file.items()} == {
-        "logg.txt (arenden)": (6, 5, 0, 1),
-        "logg.txt (behandlare)": (4, 2, 2, 0),
+        "logg.txt: arenden": (6, 5, 0, 1),
+        "logg.txt: behandlare": (4, 2, 2, 0),
     }
     assert result.notices == [("behandlare", "passed over, since a column that must be given is empty", 2)]
     assert query(warehouse, "SELECT rad, skal, innehall->>'tidpunkt', innehall->>'status' FROM karantan") == [
@@ -217,12 +217,12 @@ WRONG = {
         "arenden:\n  table: t\n  new_since: {column: c, overlap: 0 days}" + COLUMNS + "t\n",
         "give a time such as 1 day",
     ),
-    "outside the folder": (GOOD.replace("'*'", "../x.csv"), "give a name or pattern within the extract folder"),
+    "outside the folder": (GOOD.replace("'*'", "../x.csv"), "give a name or pattern of files in the extract folder"),
     "no mapping": ("- a\n", "maps no source: see params/mapping_example.yml"),
     "no YAML": ("a: [", "is not a YAML file"),
     "a table of a folder": (GOOD.replace("files: '*'", "table: t"), "arenden is mapped from a database"),
     "no such file": (GOOD.replace("'*'", "'x*'"), "holds no file x*, which arenden is mapped from; found logg.txt"),
-    "a column that is not there": (GOOD.replace("nr", "No"), "logg.txt (arenden): column No is missing; found nr, "),
+    "a column that is not there": (GOOD.replace("nr", "No"), "logg.txt: arenden: column No is missing; found nr, "),
     "nearly there": (GOOD.replace(": lifecycle", ": Lifecycel"), "column Lifecycel (nearest found: lifecycle) is"),
     "not that encoding": (GOOD.replace("files:", "encoding: ascii\n  files:"), "not ASCII: byte 0xc3 found"),
 }

@@ -14,6 +14,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TextIO
 
@@ -114,9 +115,9 @@ def _mapped(folder: Path, mapping: Mapping) -> list[tuple[Source, Path]]:
     for name, source in mapping.items():
         if source.in_database:
             raise SobstatError(f"{name} is mapped from a database: give its address instead of the folder {folder}.")
-        paths = list(folder.glob(source.files)) if source.files else []
+        paths = [path for path in _paths(folder) if source.files and fnmatch(path.name, source.files)]
         if source.files and not paths:
-            there = shortened(", ".join(sorted(visible(path.name) for path in folder.iterdir())), CHARACTERS_SAID)
+            there = shortened(", ".join(visible(path.name) for path in _paths(folder)), CHARACTERS_SAID)
             raise SobstatError(f"{folder} holds no file {source.files}, which {name} is mapped from; found {there}.")
         found += [(sources()[name], path) for path in paths]
     return found
@@ -130,11 +131,16 @@ def passed_over(folder: Path, files: list[ExtractFile]) -> list[str]:
 
 def _named_as_sources(folder: Path) -> list[tuple[Source, Path]]:
     """What is named as a source, in either case, sorted by name."""
-    paths = sorted(folder.iterdir(), key=lambda path: path.name) if folder.is_dir() else [folder]
     named = [
-        (next((s for s in sources().values() if path.name.lower().startswith(s.name)), None), path) for path in paths
+        (next((s for s in sources().values() if path.name.lower().startswith(s.name)), None), path)
+        for path in _paths(folder)
     ]
     return [(source, path) for source, path in named if source]
+
+
+def _paths(folder: Path) -> list[Path]:
+    """What is in a folder, sorted by name; a file is one of one."""
+    return sorted(folder.iterdir(), key=lambda path: path.name) if folder.is_dir() else [folder]
 
 
 def sha256(path: Path) -> str:

@@ -29,7 +29,8 @@ def demo(
 
 def load(
     source: Annotated[
-        str, typer.Argument(help="The extract folder, one file of it, or the address of a database.", metavar="DIR|ADDRESS")
+        str,
+        typer.Argument(help="The extract folder, one file of it, or the address of a database.", metavar="DIR|ADDRESS"),
     ],
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
     mapping: Annotated[

@@ -47,12 +47,19 @@ def _times(text: str, column: MappedColumn) -> list[str]:
         if "%z" in form.lower():
             times.append(f"CAST({parsed} AS VARCHAR)")
         elif column.timezone:
-            times.append(f"CAST(timezone({quoted(column.timezone)}, {parsed}) AS VARCHAR)")
+            times.append(_instant(parsed, column.timezone))
         else:
             times.append(f"strftime({parsed}, '%Y-%m-%dT%H:%M:%S.%f')")
     if column.timezone:
-        # Midnight, or a time, without an offset; any other text is left to the contract.
+        # A day, or a time, without an offset; any other text is left to the contract.
         local = f"regexp_extract(replace(trim({text}), ',', '.'), '^\\d{{4}}-\\d{{2}}-\\d{{2}}([T ][\\d:.]+)?$')"
-        parsed = f"try_cast(nullif({local}, '') AS TIMESTAMP)"
-        times.append(f"CAST(timezone({quoted(column.timezone)}, {parsed}) AS VARCHAR)")
+        times.append(_instant(f"try_cast(nullif({local}, '') AS TIMESTAMP)", column.timezone))
     return times
+
+
+def _instant(local: str, timezone: str) -> str:
+    """A local time with its offset; the hour that occurs twice in autumn is the first of the two, as everywhere."""
+    zone = quoted(timezone)
+    instant = f"timezone({zone}, {local})"
+    earlier = f"{instant} - INTERVAL 1 HOUR"
+    return f"CAST(CASE WHEN timezone({zone}, {earlier}) = {local} THEN {earlier} ELSE {instant} END AS VARCHAR)"
