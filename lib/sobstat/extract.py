@@ -23,7 +23,7 @@ import pandas as pd
 
 from sobstat.contract import Source, quoted, sources
 from sobstat.delivered.mapped import mapped_columns
-from sobstat.delivered.mapping import Mapping, SourceMapping
+from sobstat.delivered.mapping import UTF_8, Mapping, SourceMapping
 from sobstat.errors import SobstatError, nearest
 from sobstat.names import shortened, visible
 from sobstat.warehouse import no_room
@@ -284,7 +284,7 @@ class _Lines:
 
 def _read_csv(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callable[[ExtractFile], None]) -> None:
     open_text = gzip.open if file.path.suffix.lower() == ".gz" else open
-    encoding, delimiter = (file.mapping.encoding, file.mapping.delimiter) if file.mapping else ("utf-8-sig", None)
+    encoding, delimiter = (file.mapping.encoding, file.mapping.delimiter) if file.mapping else (UTF_8, None)
     columns = "".join(f", k{at} VARCHAR" for at in range(len(file.columns)))
     con.execute(f"CREATE TABLE inlast_{file.number} (rad BIGINT{columns})")
     try:

@@ -47,7 +47,15 @@ _add(
     "rerun --from 2025-03 --to 2025-06 --region skane --notebook oversikt",
     'rerun --from 2015-10 --to 2025-10 --region "Region Skåne" --no-open',
 )
-_add("Data", data.load, "load data/in", "load data/in --json", "load hsaunits.zip")
+_add(
+    "Data",
+    data.load,
+    "load data/in",
+    "load data/in --json",
+    "load hsaunits.zip",
+    "load data/logg --mapping params/mapping_example.yml",
+    "load postgresql://lasare@db.example/sob --mapping params/sob_postgresql.yml",
+)
 _add("Data", data.export, "export --out data/lager")
 _add("Data", data.sources, "sources")
 _add("Data", data.demo, "demo --out data/in --arenden 300000 --to 2025-10")

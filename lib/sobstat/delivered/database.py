@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from sobstat.contract import Source, sources
-from sobstat.delivered.mapping import Mapping, SourceMapping
+from sobstat.delivered.mapping import Mapping, NewSince, SourceMapping
 from sobstat.delivered.marks import Mark, keep_marks, read_marks
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, FileFault, check_columns
@@ -54,8 +54,8 @@ class Database:
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        kind = self.url.get_backend_name()
-        return self.url.set(drivername=kind, username=None, password=None, query={}).render_as_string()
+        kind, url = self.url.get_backend_name(), self.url
+        return sa.URL.create(kind, host=url.host, port=url.port, database=url.database).render_as_string()
 
     def read(self, folder: Path, warehouse: Path, now: datetime) -> list[ExtractFile]:
         """Write what is new in every mapped table to a file in the folder, which must be its owner's alone. `now` (UTC)
@@ -87,7 +87,8 @@ def open_database(address: str, mapping: Mapping | None) -> Database:
             f"A database cannot be reached as {address.split(':')[0]}://…: write kind://user@host/name, and install "
             "what SQLAlchemy needs for databases of that kind."
         ) from None
-    database = Database(url.set(password=os.environ.get(PASSWORD_VARIABLE)), mapping or {})
+    given = os.environ.get(PASSWORD_VARIABLE) if url.get_backend_name() != "sqlite" else None
+    database = Database(url.set(password=given), mapping or {})
     options = [f"{name}={value}" for name, value in url.query.items()] + list(map(str, url.query.values()))
     if url.password or any(map(_SECRETS.search, options)):
         raise SobstatError(
@@ -125,7 +126,7 @@ def _read_tables(database: Database, folder: Path, since: dict[str, Mark]) -> tu
         said = type(cause).__name__ if reading else str(cause).splitlines()[0]
         if password := database.url.password:
             said = said.replace(password, "…")
-        what = f"stopped answering while {reading} was read" if reading else "cannot be read"
+        what = f"failed while {reading} was read" if reading else "cannot be read"
         raise SobstatError(f"The database {database} {what}; nothing was loaded.\n  {said}") from None
     except FileFault as fault:
         raise SobstatError(f"{reading} cannot be read from {database}; nothing was loaded.\n  {fault}") from None
@@ -135,7 +136,7 @@ def _read_tables(database: Database, folder: Path, since: dict[str, Mark]) -> tu
 
 
 def _shown(name: str, mapping: SourceMapping) -> str:
-    return f"{mapping.table or 'query'} ({name})"
+    return f"{mapping.table or 'query'}: {name}"
 
 
 def _rows(mapping: SourceMapping) -> sa.FromClause:
@@ -171,10 +172,7 @@ def _write(con: sa.Connection, source: Source, mapping: SourceMapping, since: Ma
     new = sa.column(mapping.new_since.column) if mapping.new_since else None
     query = sa.select(*map(sa.column, columns)).select_from(_rows(mapping))
     if since is not None:
-        try:
-            query = query.where(sa.or_(new >= since - mapping.new_since.span, new.is_(None)))
-        except TypeError:
-            raise FileFault(f"overlap {mapping.new_since.overlap} is no amount of column {new.name}.") from None
+        query = query.where(sa.or_(new >= _less_overlap(since, mapping.new_since), new.is_(None)))
     query = query.order_by(*([] if new is None else [new]), *map(sa.column, key))
     mark, at = since, columns.index(new.name) if new is not None else None
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -184,9 +182,19 @@ def _write(con: sa.Connection, source: Source, mapping: SourceMapping, since: Ma
             writer.writerows([map(_text, row) for row in block])
             if at is not None:
                 mark = max((row[at] for row in block if row[at] is not None), default=mark)
-    if not isinstance(mark, Mark | None):
-        raise FileFault(f"column {new.name} holds {type(mark).__name__}; expected a time or a number for new_since.")
+    if mark is not None:
+        _less_overlap(mark, mapping.new_since)
     return mark
+
+
+def _less_overlap(mark: Mark, new_since: NewSince) -> Mark:
+    """From where to read again; raises FileFault if the column does not hold what the overlap is an amount of."""
+    try:
+        return mark - new_since.span
+    except TypeError:
+        raise FileFault(
+            f"column {new_since.column} holds {type(mark).__name__}, of which overlap {new_since.overlap} is no amount."
+        ) from None
 
 
 def _text(value: object) -> str:

@@ -23,6 +23,7 @@ from sobstat.errors import SobstatError, nearest
 
 # The values that count, or that a person's sex has: a mapping that nearly makes one is mistaken.
 EXPECTED = {"arendetyp": ["Process"], "status": ["Inprogress", "Done"], "kon": ["Kvinna", "Man"]}
+UTF_8 = "utf-8-sig"  # with or without a mark of byte order
 TEXTS = Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
 
 
@@ -109,7 +110,7 @@ class SourceMapping(BaseModel):
     files: str | None = None
     table: str | None = None
     query: str | None = None
-    encoding: str = "utf-8-sig"
+    encoding: str = UTF_8
     delimiter: str | None = None
     given: TEXTS = []
     new_since: NewSince | None = None
@@ -132,6 +133,8 @@ class SourceMapping(BaseModel):
             raise ValueError("give one of files, table and query")
         if self.new_since and not self.in_database:
             raise ValueError("new_since is for a table or query")
+        if self.in_database and (self.delimiter or self.encoding != UTF_8):
+            raise ValueError("encoding and delimiter are for files")
         return self
 
     @property
