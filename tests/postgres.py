@@ -2,13 +2,14 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
+
+import psutil
 
 from absent import go_without
 
@@ -40,9 +41,8 @@ class Server:
     def kill(self) -> None:
         """All of it at once, as when the machine loses power."""
         first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(first)], capture_output=True, text=True).stdout
-        for process in [first, *map(int, children.split())]:
-            os.kill(process, signal.SIGKILL)
+        for process in [psutil.Process(first), *psutil.Process(first).children()]:
+            process.kill()
         for left in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):
             (self.folder / left).unlink()
 

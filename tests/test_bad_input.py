@@ -21,9 +21,9 @@ import pytest
 from extracts import NOW
 from sobstat import cli
 from sobstat.errors import SobstatError
-from sobstat.extract import LONGEST_ROW
 from sobstat.load import load_extract
 from sobstat.pseudonyms import KEY_VARIABLE
+from sobstat.reading import LONGEST_ROW
 
 EXAMPLE = Path(__file__).parent / "example"
 HEADER = (

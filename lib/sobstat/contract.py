@@ -1,7 +1,7 @@
 """The contract of an extract: what each source's columns mean, and which values they accept.
 
-`sources.yml` declares the sources; this module gives each column type its SQL. `extract.py` checks files
-against it, `load.py` rows.
+`sources.yml` declares the sources; this module gives each column type its SQL. `reading.py` checks files
+against it, `rows.py` rows.
 """
 
 from dataclasses import dataclass

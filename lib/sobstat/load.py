@@ -22,10 +22,11 @@ from sobstat.delivered.mapping import Mapping
 from sobstat.delivered.marks import LOAD
 from sobstat.draft import copy_warehouse, replace, workplace
 from sobstat.errors import SobstatError
-from sobstat.extract import ExtractFile, FileFault, find_files, passed_over, read_files
+from sobstat.extract import ExtractFile, FileFault, find_files, passed_over
 from sobstat.files import private_files
 from sobstat.merge import merge
 from sobstat.pseudonyms import fingerprint, keep_key, read_key
+from sobstat.reading import read_files
 from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
 from sobstat.warehouse import attach, create, no_room, person_columns, schema_version, session
 

@@ -20,7 +20,8 @@ from sobstat.contract import Source, sources
 from sobstat.delivered.mapping import Mapping, NewSince, SourceMapping
 from sobstat.delivered.marks import Mark, keep_marks, read_marks
 from sobstat.errors import SobstatError
-from sobstat.extract import ExtractFile, FileFault, check_columns
+from sobstat.extract import ExtractFile, FileFault
+from sobstat.reading import check_columns
 
 PASSWORD_VARIABLE = "SOBSTAT_DB_PASSWORD"
 ROWS_AT_A_TIME = 10_000
