@@ -289,6 +289,12 @@ def test_sqlite(tmp_path):
     assert load_extract(source, tmp_path / "w.duckdb", now=NOW, max_set_aside=1).total.read == 2
 
 
+def test_a_file_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(SobstatError, match=r"There is no database .*sob\.db"):
+        open_database(f"sqlite:///{tmp_path}/sob.db", {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_row_at_all_is_nothing_new(tmp_path):
     (tmp_path / "m.yml").write_text(LOG, "utf-8")
     with sqlite3.connect(tmp_path / "sob.db") as con:

@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-DIRECT = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+DIRECT = [name.partition("[")[0] for name in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 
 

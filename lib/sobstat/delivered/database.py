@@ -88,7 +88,10 @@ def open_database(address: str, mapping: Mapping | None) -> Database:
             f"A database cannot be reached as {address.split(':')[0]}://…: write kind://user@host/name, and install "
             "what SQLAlchemy needs for databases of that kind."
         ) from None
-    given = os.environ.get(PASSWORD_VARIABLE) if url.get_backend_name() != "sqlite" else None
+    is_file = url.get_backend_name() == "sqlite"
+    if is_file and not Path(url.database or "").is_file():
+        raise SobstatError(f"There is no database {url.database}.")  # SQLite would make an empty one
+    given = None if is_file else os.environ.get(PASSWORD_VARIABLE)
     database = Database(url.set(password=given), mapping or {})
     options = [f"{name}={value}" for name, value in url.query.items()] + list(map(str, url.query.values()))
     if url.password or any(map(_SECRETS.search, options)):
