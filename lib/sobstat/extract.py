@@ -88,9 +88,9 @@ def passed_over(folder: Path) -> list[str]:
 def _named_as_sources(folder: Path) -> list[tuple[Source, Path]]:
     """What is named as a source, in either case, sorted by name."""
     paths = sorted(folder.iterdir(), key=lambda path: path.name)
-    named = [
-        (next((s for s in sources().values() if path.name.lower().startswith(s.name)), None), path) for path in paths
-    ]
+    # The longest name: befolkning_totalt.csv is no file of befolkning.
+    longest = sorted(sources().values(), key=lambda source: -len(source.name))
+    named = [(next((s for s in longest if path.name.lower().startswith(s.name)), None), path) for path in paths]
     return [(source, path) for source, path in named if source]
 
 
