@@ -3,6 +3,7 @@
 The figures are those that a test gives, by year, län, kön and age; the server adds up totals itself, as SCB does.
 """
 
+import gzip
 import json
 import random
 import threading
@@ -116,7 +117,7 @@ def new_table(figures: dict[int, np.ndarray], noise) -> Table:
 class Scb:
     """The server's state, which a test reads and changes.
 
-    faults   what becomes of the next calls for data: a status, or `slow`, `dripping`, `cut`, `reset`, `html`
+    faults   what becomes of the next calls for data: a status, `slow`, `dripping`, `cut`, `cut short`, `reset` or `html`
     asked    the paths and bodies of all calls
     refused  why calls were refused, for limits or for what does not exist
     """
@@ -261,22 +262,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.over.wait(5)
         if fault == "html":
             content = b"<!doctype html><title>Underh\xc3\xa5ll</title>"
+        content = gzip.compress(content)
+        chunked = fault != "cut short"
         self.send_response(status)
         for name, value in scb.headers.items() if status != 200 else ():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(content)))))
         self.end_headers()
-        if fault == "cut":
+        self.close_connection = fault is not None
+        if not chunked:
             self.wfile.write(content[: len(content) // 2])
-            self.close_connection = True
-        elif fault == "dripping":
-            for place in range(len(content)):
-                self.wfile.write(content[place : place + 1])
-                if self.server.over.wait(0.02):
-                    break
-            self.close_connection = True
-        else:
-            self.wfile.write(content)
+            return
+        step = 1 if fault == "dripping" else 5000
+        for place in range(0, len(content) // 2 if fault == "cut" else len(content), step):
+            part = content[place : place + step]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+            if fault == "dripping" and self.server.over.wait(0.02):
+                return
+        if fault != "cut":
+            self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *arguments):
         pass

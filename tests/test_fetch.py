@@ -155,6 +155,9 @@ OTHERWISE = {
     "civil states with a total": Variable("Civilstand", "civilstånd", CIVIL | {"SC": "totalt, samtliga civilstånd"}),
     "kön with a total": Variable("Kon", "kön", {"1+2": "totalt"} | SEXES),
     "counties alone": Variable("Region", "region", {code: f"{code} län" for code in COUNTIES}, True),
+    "ages with leading zeros": Variable(
+        "Alder", "ålder", {f"{int(age):02}": label for age, label in AGES.items()} | {"100+": "100+ år"}, True
+    ),
     "no age for all": Variable("Alder", "ålder", AGES | {"100+": "100+ år"}, True),
     "one content without a known name": Variable("ContentsCode", "tabellinnehåll", {"X1": "Antal"}),
 }
@@ -207,6 +210,7 @@ PASSING = {
     "no answer in time": ["slow"],
     "an answer a byte at a time": ["dripping"],
     "an answer cut off": ["cut"],
+    "an answer shorter than it said": ["cut short"],
     "a connection that ends": ["reset"],
     "a page instead of data": ["html"],
 }
@@ -229,9 +233,14 @@ def test_a_pause_that_is_asked_for_is_kept(scb, tmp_path, monkeypatch):
     assert pauses == [7]
 
 
-def test_a_refusal_is_not_tried_again(scb, tmp_path):
-    scb.faults.append(400)
-    with pytest.raises(SobstatError, match="was refused: 400 Bad Request"):
+@pytest.mark.parametrize(
+    ("status", "message"),
+    {400: "was refused: 400 Bad Request", 301: "has moved to https://scb.example/v3: set the address"}.items(),
+)
+def test_a_refusal_is_not_tried_again(scb, tmp_path, status, message):
+    scb.faults.append(status)
+    scb.headers["Location"] = "https://scb.example/v3" if status == 301 else ""
+    with pytest.raises(SobstatError, match=message):
         fetch(tmp_path, params(scb), [2015])
     assert len(scb.queries) == 1
     assert not (tmp_path / "in").exists()
@@ -326,6 +335,7 @@ SPOILED = {
     ),
     "a figure is missing": (set_value(0, None), "TAB638 2015: Riket, Man, 0 år is None; expected a count."),
     "a figure is a word": (set_value(0, ".."), "TAB638 2015: Riket, Man, 0 år is '..'; expected a count."),
+    "a figure is no number": (set_value(0, float("nan")), "TAB638 2015: Riket, Man, 0 år is nan; expected a count."),
     "a figure is no whole number": (set_value(0, 17.5), "Riket, Man, 0 år is 17.5; expected a count."),
     "too few figures": (
         lambda answer: answer["value"].pop(),

@@ -102,8 +102,8 @@ def _of_variables(table: str, answer: dict) -> Metadata:
         found = [
             Dimension(
                 variable["code"],
-                variable.get("text", variable["code"]),
-                dict(zip(variable["values"], variable.get("valueTexts", variable["values"]), strict=True)),
+                variable.get("text") or variable["code"],
+                dict(zip(variable["values"], variable.get("valueTexts") or variable["values"], strict=True)),
                 bool(variable.get("elimination")),
             )
             for variable in answer["variables"]

@@ -45,9 +45,9 @@ def _dimension(code: str, block: dict) -> Dimension:
     category = block["category"]
     labels = category.get("label", {})
     index = category.get("index", list(labels))  # may be left out where there is one value
-    codes = sorted(index, key=index.__getitem__) if isinstance(index, dict) else index
+    codes = sorted(index, key=index.__getitem__) if isinstance(index, dict) else map(str, index)
     eliminable = bool(block.get("extension", {}).get("elimination"))
-    return Dimension(code, block.get("label", code), {key: labels.get(key, key) for key in codes}, eliminable)
+    return Dimension(code, str(block.get("label") or code), {c: str(labels.get(c) or c) for c in codes}, eliminable)
 
 
 def figures(answer: dict, what: str) -> Iterator[tuple[dict[str, str], object]]:

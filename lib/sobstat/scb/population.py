@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sobstat.errors import SobstatError
 from sobstat.extract import SUFFIXES
-from sobstat.files import write_whole
 from sobstat.months import FIRST_MONTH
 from sobstat.scb.cache import Cache
 from sobstat.scb.calls import Unreachable
@@ -21,6 +21,7 @@ from sobstat.scb.interface import Interface, open_interface
 from sobstat.scb.params import ScbParams, Source, Table
 from sobstat.scb.questions import RIKET, TOTAL, Figures, Questions
 from sobstat.scb.totals import check_totals
+from sobstat.warehouse import TEMPORARY
 
 PARTS, TOTALS, INFORMATION = "befolkning.csv", "befolkning_totalt.csv", "kalla_befolkning.json"
 HEADER = "ar,lan_kod,kon,alder,antal\n"
@@ -167,9 +168,13 @@ def _write(out: Path, population: Population) -> dict:
             for name, text in files.items()
         },
     }
-    write_whole(out / INFORMATION, json.dumps(information, ensure_ascii=False, indent=1) + "\n")
-    for name, text in files.items():
-        write_whole(out / name, text)
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=TEMPORARY, dir=out) as folder:
+        written = {INFORMATION: json.dumps(information, ensure_ascii=False, indent=1) + "\n", **files}
+        for name, text in written.items():
+            Path(folder, name).write_text(text, "utf-8")
+        for name in written:
+            Path(folder, name).replace(out / name)
     return information
 
 

@@ -20,6 +20,7 @@ RIKET, TOTAL, OLDEST = "00", "Totalt", "100"
 COUNTIES = tuple(lan.lan_kod for lan in LAN)
 KON = ("Kvinna", "Man")
 AGES = tuple(str(age) for age in range(int(OLDEST) + 1))
+MOST = 1_000_000_000
 CHARACTERS_SAID = 200
 
 Key = tuple[str, str, str]
@@ -59,10 +60,11 @@ class Questions:
         names, values = params.dimensions, params.values
         lan, kon, alder = (self._take(name) for name in (names.lan, names.kon, names.alder))
         contents, time = self._take(names.innehall), self._take(names.ar)
+        sexes = {"Kvinna": values.Kvinna, "Man": values.Man}
         self._axes = (
             self._axis(lan, {code: code for code in lan.values if code in COUNTIES}, COUNTIES, values.Riket, RIKET),
-            self._axis(kon, self._spelled(kon, {"Kvinna": values.Kvinna, "Man": values.Man}), KON, self._totals),
-            self._axis(alder, _ages(alder) | self._spelled(alder, {OLDEST: values.oldest}), AGES, self._totals),
+            self._axis(kon, _spelled(kon, sexes), KON, self._totals),
+            self._axis(alder, _ages(alder) | _spelled(alder, {OLDEST: values.oldest}), AGES, self._totals),
         )
         population = _find(contents, values.population)
         if population is None and len(contents.values) > 1:
@@ -109,18 +111,14 @@ class Questions:
     ) -> Axis:
         if missing := [name for name in expected if name not in values.values()]:
             raise self._lacks(dimension, shortened(", ".join(missing), CHARACTERS_SAID))
-        own = _find(dimension, totals)
+        own = _find_total(dimension, totals)
         if own is None and not dimension.eliminable:
             raise self._lacks(dimension, f"a total ({', '.join(totals)})")
         return Axis(dimension.code, values | ({own: total} if own is not None else {}), total)
 
-    def _spelled(self, dimension: Dimension, spellings: dict[str, list[str]]) -> dict[str, str]:
-        codes = {name: _find(dimension, spelled) for name, spelled in spellings.items()}
-        return {code: name for name, code in codes.items() if code is not None}
-
     def _collapsed(self, dimension: Dimension) -> Query:
         """What to ask of a dimension that figures are not known by, such as civilstånd, to get them for all of it."""
-        total = _find(dimension, self._totals)
+        total = _find_total(dimension, self._totals)
         if total is not None or len(dimension.values) == 1:
             return {dimension.code: [total or next(iter(dimension.values))]}
         if dimension.eliminable:
@@ -159,7 +157,7 @@ class Questions:
             key = tuple(axis.values[place[axis.code]] if axis.code in query else axis.total for axis in self._axes)
             # What a sparse answer leaves out is 0 if anything: the totals tell.
             figure = 0 if figure is NO_VALUE else figure
-            if not isinstance(figure, int | float) or figure < 0 or figure != int(figure):
+            if not (isinstance(figure, int | float) and 0 <= figure <= MOST and figure == int(figure)):
                 raise SobstatError(f"{what}: {in_words(key)} is {figure!r}; expected a count.")
             yield key, int(figure)
 
@@ -172,14 +170,23 @@ def in_words(key: Key) -> str:
 
 
 def _find(dimension: Dimension, spellings: list[str]) -> str | None:
-    """The code of the value that is spelled so, in the order of the spellings; a label may say more than `Totalt`."""
+    """The code of the value that is spelled so; None if there is none. The spellings are tried in their order."""
     for spelling in spellings:
         for code, label in dimension.values.items():
             if same_text(code, [spelling]) or same_text(label, [spelling]):
                 return code
-    if TOTAL in spellings:
-        return next((code for code, label in dimension.values.items() if label.startswith("totalt")), None)
     return None
+
+
+def _find_total(dimension: Dimension, spellings: list[str]) -> str | None:
+    """The same of the value for all others: `totalt, samtliga åldrar`."""
+    beginning = (code for code, label in dimension.values.items() if label.casefold().startswith("totalt"))
+    return _find(dimension, spellings) or next(beginning, None)
+
+
+def _spelled(dimension: Dimension, spellings: dict[str, list[str]]) -> dict[str, str]:
+    """The table's code → ours, of the values that are found."""
+    return {code: name for name, spelled in spellings.items() if (code := _find(dimension, spelled)) is not None}
 
 
 def _ages(dimension: Dimension) -> dict[str, str]:
