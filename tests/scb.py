@@ -117,7 +117,7 @@ def new_table(figures: dict[int, np.ndarray], noise) -> Table:
 class Scb:
     """The server's state, which a test reads and changes.
 
-    faults   what becomes of the next calls for data: a status, `slow`, `dripping`, `cut`, `cut short`, `reset` or `html`
+    faults   what becomes of the next calls for data: a status, `slow`, `dripping`, `cut`, `cut short`, `reset`, `html`
     asked    the paths and bodies of all calls
     refused  why calls were refused, for limits or for what does not exist
     """
