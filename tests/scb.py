@@ -6,6 +6,7 @@ The figures are those that a test gives, by year, län, kön and age; the server
 import gzip
 import json
 import random
+import socket
 import threading
 import time
 from collections import deque
@@ -256,7 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
         status, answer = (fault, {}) if isinstance(fault, int) else scb.respond(self.path, body)
         content = json.dumps(answer, ensure_ascii=False).encode()
         if fault == "reset":
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
             return
         if fault == "slow":
             self.server.over.wait(5)
