@@ -27,7 +27,6 @@ PARTS, TOTALS, INFORMATION = "befolkning.csv", "befolkning_totalt.csv", "kalla_b
 HEADER = "ar,lan_kod,kon,alder,antal\n"
 # The first month's rates are of the population at the end of the year before.
 FIRST_YEAR = FIRST_MONTH.year - 1
-DEFAULT_CACHE = Path("data/cache/scb")
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,12 +56,12 @@ def fetch_population(
     params: ScbParams,
     years: list[int] | None = None,
     *,
-    cache: Path = DEFAULT_CACHE,
+    cache: Path,
     progress: Progress = lambda step, done, total: None,
 ) -> dict:
     """Write the population of the years (by default, from 2014 to the latest that SCB has) to folder `out`.
 
-    Beside the files stands one that says where they come from; its content is returned.
+    Beside the files stands one that says where they come from; its content is returned. Folder `cache` keeps answers.
     Raises SobstatError if SCB cannot be reached or answers otherwise than expected, if totals and parts disagree, or if
     the folder holds another population; then nothing is written.
     """
@@ -119,6 +118,8 @@ def _fetch(
             wanted += [(questions, year) for year in own]
     if years and (none := sorted(set(years) - {year for _, year in wanted})):
         raise SobstatError(f"No table in params/scb.yml has {', '.join(map(str, none))}.")
+    if not wanted:
+        raise SobstatError(f"No table in params/scb.yml has a year from {FIRST_YEAR} on.")
     figures = {}
     for done, (questions, year) in enumerate(wanted):
         progress("Fetching years from SCB", done, len(wanted))

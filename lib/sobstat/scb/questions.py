@@ -158,7 +158,8 @@ class Questions:
             # What a sparse answer leaves out is 0 if anything: the totals tell.
             figure = 0 if figure is NO_VALUE else figure
             if not (isinstance(figure, int | float) and 0 <= figure <= MOST and figure == int(figure)):
-                raise SobstatError(f"{what}: {in_words(key)} is {figure!r}; expected a count.")
+                held = "no figure" if figure is None else repr(figure)
+                raise SobstatError(f"{what}: {in_words(key)} has {held}; expected a count.")
             yield key, int(figure)
 
 
