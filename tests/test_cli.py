@@ -150,15 +150,16 @@ def test_help_without_arguments_tells_a_newcomer_what_to_do():
 
 
 def test_every_command_shows_examples_that_it_understands():
-    shown = {command.name: command.epilog for command in app.registered_commands}
-    for name, epilog in shown.items():
-        examples = [line for line in epilog.splitlines() if line.startswith("sobstat ")]
-        assert examples, name
-        for example in examples:
-            words = shlex.split(example.partition(" >")[0])[1:]
-            command = get_command(app)
-            assert words[0] in command.commands
-            command.commands[words[0]].make_context(words[0], words[1:])  # raises for what it does not take
+    for group in [app, *(group.typer_instance for group in app.registered_groups)]:
+        for shown in group.registered_commands:
+            examples = [line for line in shown.epilog.splitlines() if line.startswith("sobstat ")]
+            assert examples, shown
+            for example in examples:
+                _, *words = shlex.split(example.partition(" >")[0])
+                command = get_command(app)
+                while hasattr(command, "commands"):
+                    command = command.commands[words.pop(0)]
+                command.make_context("", words)  # raises for what it does not take
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,10 @@ QUERIES = [
     FROM rader GROUP BY GROUPING SETS ((grupp), ()) ORDER BY grouping(grupp) DESC, grupp
     """,
     """
+    SELECT n, grupp, tal, count(*) FROM rader GROUP BY n, CUBE (grupp, tal)
+    ORDER BY n, grouping(grupp), grouping(tal)
+    """,
+    """
     SELECT n, row_number() OVER (PARTITION BY grupp ORDER BY tal DESC, ord DESC, n) AS nummer,
         lead(dag) OVER (PARTITION BY grupp ORDER BY tal, ord, n) AS nasta
     FROM rader WHERE EXISTS (SELECT 1 FROM rader AS r WHERE r.tal = rader.annat)

@@ -108,9 +108,10 @@ def passed_over(folder: Path, files: list[ExtractFile]) -> list[str]:
 
 def _named_as_sources(folder: Path) -> list[tuple[Source, Path]]:
     """What is named as a source, in either case, sorted by name."""
+    # The longest name: befolkning_totalt.csv is no file of befolkning.
+    longest = sorted(sources().values(), key=lambda source: -len(source.name))
     named = [
-        (next((s for s in sources().values() if path.name.lower().startswith(s.name)), None), path)
-        for path in _paths(folder)
+        (next((s for s in longest if path.name.lower().startswith(s.name)), None), path) for path in _paths(folder)
     ]
     return [(source, path) for source, path in named if source]
 

@@ -30,6 +30,7 @@ SOURCES = {
     "hsa_vardgivare": "HSA-katalogen: vårdgivare",
     "hsa_vardenhet": "HSA-katalogen: vårdenheter",
     "befolkning": "SCB: folkmängd",
+    "befolkning_totalt": "SCB: folkmängd, totaler",
 }
 # What the load notes, in words for readers. A row may have several reasons, `; ` between them.
 WORDING = {

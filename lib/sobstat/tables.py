@@ -26,6 +26,8 @@ FACTS = ("statusbyte", "handelse", "handelse_behandlare", "pagaende", "folkmangd
 SELECTED = ("handelse", "pagaende")
 # Counted per window: what a person's latest event is depends on the breakdown.
 WINDOWED_FACT = "vardtagare"
+# Has a row for every total too, since SCB's are not the sums of their parts; these columns are empty in a total.
+LEVELLED_FACT, LEVELS = "folkmangd", ("lan_kod", "kon", "aldersgrupp")
 
 
 def build_facts(
@@ -47,8 +49,11 @@ def build_facts(
     groups = dimensions()["aldersgrupp"].fixed
     starts = [int(group.split("–")[0].rstrip("+")) for group in groups]
     aldrar = pd.DataFrame(
-        [(age, max(zip(starts, groups, strict=True), key=lambda g: (g[0] <= age, g[0]))[1]) for age in range(121)],
-        columns=["alder", "aldersgrupp"],
+        [
+            (age, str(age), max(zip(starts, groups, strict=True), key=lambda g: (g[0] <= age, g[0]))[1])
+            for age in range(121)
+        ],
+        columns=["alder", "alder_text", "aldersgrupp"],
     )
     for name, frame in {"veckodag": veckodagar, "lan": lan, "manad": manader, "aldersgrupp": aldrar}.items():
         con.register(name, frame)
@@ -188,17 +193,20 @@ def _rows(
     source, known = fact, _columns_of(con, fact if fact in FACTS else "handelse")
     if unknown := [dimension.id for dimension in breakdown if dimension.columns[0] not in known]:
         raise SobstatError(f"{here[0].id} cannot be broken down by {', '.join(unknown)}.")
+    if drilldown and fact in (WINDOWED_FACT, LEVELLED_FACT):
+        raise SobstatError(f"{here[0].id} cannot be drilled down: it is counted anew at every level.")
     if fact == WINDOWED_FACT:
-        if drilldown:
-            raise SobstatError(f"{here[0].id} cannot be drilled down: a person's groups differ from level to level.")
         window = [column for d in breakdown if not d.person for column in d.columns]
         source = f"({fact_sql(fact).format(fonster=', '.join(['vardtagare', *window]))})"
     values = [f"{m.column} AS m_{m.id}" if m in here else f"NULL AS m_{m.id}" for m in counted]
     counts = " OR ".join(f"{measure.column} IS NOT NULL" for measure in here)
-    last_month = ""
+    level = last_month = ""
+    if fact == LEVELLED_FACT:
+        level = "".join(f" AND {name} IS {'NOT ' * (name in columns)}NULL" for name in LEVELS)
     if here[0].kind == "stock" and "manad" in known and "manad" not in columns:
-        last_month = "AND manad = (SELECT max(manad) FROM manad)"
-    return f"SELECT {', '.join(columns)}, 1 AS verklig, {', '.join(values)} FROM {source} WHERE ({counts}) {last_month}"
+        last_month = " AND manad = (SELECT max(manad) FROM manad)"
+    selected = ", ".join([*columns, "1 AS verklig", *values])
+    return f"SELECT {selected} FROM {source} WHERE ({counts}){level}{last_month}"
 
 
 def _columns_of(con: duckdb.DuckDBPyConnection, fact: str) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sobstat.cli import data, figures, publication
+from sobstat.cli import data, fetch, figures, publication
 from sobstat.cli.terminal import FLAGS, flags, run
 
 START = """Monthly national statistics on Stöd och behandling.
@@ -27,10 +27,10 @@ First time here? These make an example and show a table of it:
 app = typer.Typer(help=START, epilog="`sobstat --install-completion` lets the Tab key complete names and months.")
 
 
-def _add(panel: str, function, *examples: str, name: str | None = None) -> None:
+def _add(panel: str, function, *examples: str, name: str | None = None, to: typer.Typer = app) -> None:
     """Add a command; its help ends with the examples."""
     epilog = "\n\n".join(["Examples:", *(f"sobstat {example}" for example in examples)])
-    app.command(name, epilog=epilog, rich_help_panel=panel)(function)
+    to.command(name, epilog=epilog, rich_help_panel=panel)(function)
 
 
 _add(
@@ -56,6 +56,8 @@ _add(
     "load data/logg --mapping params/mapping_example.yml",
     "load postgresql://lasare@db.example/sob --mapping params/sob_postgresql.yml",
 )
+app.add_typer(fetch.app, name="fetch", rich_help_panel="Data")
+_add("Data", fetch.befolkning, "fetch befolkning", "fetch befolkning --years 2015-2025 --out data/in", to=fetch.app)
 _add("Data", data.export, "export --out data/lager")
 _add("Data", data.sources, "sources")
 _add("Data", data.demo, "demo --out data/in --arenden 300000 --to 2025-10")

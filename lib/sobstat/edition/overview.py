@@ -113,6 +113,7 @@ def _rates(tables: Tables) -> dict[str | None, Cell]:
     if table is None:
         return {}
     cells = dict(zip(table["lan_kod"], cells_of(table, rate), strict=True))
+    # From 2025 the län add up to SCB's own total but for noise, which the rate's decimals do not show.
     whole_country = table[["startade", "befolkning"]].sum(skipna=False)
     hidden = hidden_rows(table, rate).any()
     if whole_country.notna().all() and whole_country["befolkning"]:

@@ -37,7 +37,7 @@ LATER_EVENTS = "senare händelser i samma ärenden"
 DATA_CAUSES = {
     TRANSACTIONS: ("arenden", "behandlare"),
     CATALOGUE: ("hsa_vardgivare", "hsa_vardenhet"),
-    POPULATION: ("befolkning",),
+    POPULATION: ("befolkning", "befolkning_totalt"),
 }
 MOVED_COLUMNS, RENAMED_COLUMNS = ["id", "namn", "fran", "till"], ["matt", "id", "fran", "till"]
 Tables = dict[str, pd.DataFrame]
@@ -184,7 +184,10 @@ def _possible_causes(warehouse: Path, manifest: dict, period: Period) -> tuple[l
             TRANSACTIONS: _changed(con, "arenden", load, f"dag < DATE '{period.end}'")
             or _changed(con, "behandlare", load),
             CATALOGUE: len(moved) > 0,
-            POPULATION: _changed(con, "befolkning", load, f"make_date(ar, 12, 31) < DATE '{period.end}'"),
+            POPULATION: any(
+                _changed(con, source, load, f"make_date(ar, 12, 31) < DATE '{period.end}'")
+                for source in DATA_CAUSES[POPULATION]
+            ),
         }
     return [cause for cause, holds in possible.items() if holds], moved
 

@@ -14,7 +14,7 @@ from sobstat.errors import SobstatError
 STRUCTURE = {
     *("Select", "Column", "Identifier", "Star", "Literal", "Boolean", "Null", "Placeholder", "Paren", "Tuple", "Var"),
     *("From", "Table", "TableAlias", "Subquery", "Alias", "With", "CTE", "Union", "Join", "Where", "Having", "Qualify"),
-    *("Group", "GroupingSets", "Distinct", "Filter", "Window", "Order", "Ordered", "Limit", "Describe"),
+    *("Group", "GroupingSets", "Cube", "Distinct", "Filter", "Window", "Order", "Ordered", "Limit", "Describe"),
     *("Create", "Properties", "TemporaryProperty", "DataType", "Array", "Explode"),
 }
 FUNCTIONS = {
