@@ -45,6 +45,7 @@ def load(
     with logged(folder, warehouse, say_wrong) as log, progress() as show:
         result = load_extract(folder, warehouse, max_set_aside=max_set_aside, progress=show)
         log.outcome = "loaded" if result.changed else "nothing new"
+        log.rows = asdict(result.total)
     total = result.total
     if as_json:
         print_json({"outcome": log.outcome, "warehouse": warehouse, "rows": asdict(total), **asdict(result)})
