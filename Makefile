@@ -44,6 +44,8 @@ lock: $(READY) ## pin the newest versions that fit pyproject.toml in the lock fi
 	for extra in spark bench; do $(BIN)/uv pip compile pyproject.toml --extra $$extra --universal --generate-hashes \
 		--python-version 3.11 --no-header --upgrade --constraint requirements.lock \
 		--output-file requirements-$$extra.lock || exit 1; done
+	echo setuptools | $(BIN)/uv pip compile pyproject.toml - --universal --generate-hashes --python-version 3.11 \
+		--no-header --upgrade --constraint requirements.lock --output-file requirements-run.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

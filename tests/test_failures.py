@@ -19,9 +19,10 @@ from small import readable, small_base, small_notebook
 from sobstat.demo import write_demo
 from sobstat.edition import hooks
 from sobstat.edition.check import check_edition
+from sobstat.edition.due import due_months
 from sobstat.edition.manifest import read_edition
 from sobstat.edition.plan import EditionParams, Page, read_params
-from sobstat.edition.publish import due_months, publish
+from sobstat.edition.publish import publish
 from sobstat.edition.record import Record, RunReport
 from sobstat.edition.run import PageFailed
 from sobstat.edition.site import locked

@@ -15,6 +15,11 @@ class ReportError(Exception):
     """A report that failed while it was made; the command line exits with 1."""
 
 
+def in_a_line(error: BaseException) -> str:
+    """The first line of wrong input, which quotes no cell of it, for logs; of other errors the kind alone."""
+    return str(error).splitlines()[0] if isinstance(error, SobstatError) else type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name that is most like another; None if none is so like it as `cutoff`, from 0 to 1."""
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)

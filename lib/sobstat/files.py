@@ -1,5 +1,7 @@
 """A table as a file: CSV, JSON or text, with the same figures in the same order as on the page."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
@@ -7,11 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from sobstat.declarations import measures
 from sobstat.names import as_cell, from_cell, isolated
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _decimals(column: str) -> int | None:
@@ -22,6 +26,8 @@ def _decimals(column: str) -> int | None:
 
 def _written(table: pd.DataFrame) -> pd.DataFrame:
     """Every value as it is written: counts whole, ratios with their decimals, missing ones as None."""
+    import pandas as pd  # here alone, since it takes long, and most who write files write no table
+
     written = table.astype(object)
     for column in table:
         decimals = _decimals(column)

@@ -6,6 +6,7 @@ extract.
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,22 +15,31 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from sobstat.errors import SobstatError
+from sobstat.errors import in_a_line
+from sobstat.operation.log import event
+
+FAILED = "failed"
 
 
 @dataclass
 class LoadLog:
-    """One load: when (UTC), by which version, its files with size and SHA-256, its outcome, why it failed, and what
-    became of a delivered HSA catalogue.
+    """One load: when (UTC), by which version, its files with size and SHA-256, its outcome, what became of its rows and of
+    a delivered HSA catalogue, and why it failed.
     """
 
     time: str
     program: str
     folder: str
-    outcome: str = "failed"
+    outcome: str = FAILED
+    rows: dict[str, int] = field(default_factory=dict)
     why: str = ""
     files: list[dict] = field(default_factory=list)
     hsa: dict | None = None
+
+
+def log_file(warehouse: Path) -> Path:
+    """Where a warehouse's log of loads stands: beside it, `sobstat.loads.jsonl`."""
+    return warehouse.with_suffix(".loads.jsonl")
 
 
 @contextmanager
@@ -39,14 +49,17 @@ def logged(source: object, warehouse: Path, warn: Callable[[str], None]) -> Iter
     `source` is a folder, or shows what else was loaded from. A load that is killed leaves no line.
     """
     log = LoadLog(datetime.now(UTC).isoformat(timespec="seconds"), version("sobstat"), str(source))
+    event("load started", folder=log.folder, warehouse=warehouse)
     try:
         yield log
     except BaseException as error:
-        log.why = str(error).splitlines()[0] if isinstance(error, SobstatError) else type(error).__name__
+        log.why = in_a_line(error)
         raise
     finally:
         if warehouse.parent.is_dir():
-            _append(warehouse.with_suffix(".loads.jsonl"), log, warn)
+            _append(log_file(warehouse), log, warn)
+        level = logging.ERROR if log.outcome == FAILED else logging.INFO
+        event("load ended", level, outcome=log.outcome, rows=log.rows, why=log.why)
 
 
 def _append(path: Path, log: LoadLog, warn: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sobstat.cli import data, fetch, figures, publication
+from sobstat.cli import data, fetch, figures, operation, publication
 from sobstat.cli.terminal import FLAGS, flags, run
 
 START = """Monthly national statistics on Stöd och behandling.
@@ -73,12 +73,14 @@ _add(
     'republish --month 2025-10 --reason "Rättade uppgifter från Region Skåne"',
 )
 _add("Publication", publication.withdraw, 'withdraw --month 2025-10 --reason "Ett fel i uppgifterna utreds"')
+_add("Operation", operation.status, "status", "status --json")
 
 
 @app.callback(invoke_without_command=True)
 def options(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but what went wrong.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell each step, and the traceback of an error.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Write a log: each event as a line of JSON.")] = False,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if show_version:
@@ -86,7 +88,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; `--quiet` and `--verbose` may stand anywhere in it."""
+    """Run the command line; `--quiet`, `--verbose` and `--log` may stand anywhere in it."""
     flags.update(argument for argument in sys.argv[1:] if argument in FLAGS)
     arguments = [argument for argument in sys.argv[1:] if argument not in FLAGS]
     sys.exit(run(app, arguments or ["--help"]))

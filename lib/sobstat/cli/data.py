@@ -59,6 +59,7 @@ def load(
         result = load_extract(folder, warehouse, mapping=mapped, max_set_aside=max_set_aside, progress=show)
         log.outcome = "loaded" if result.changed else "nothing new"
         log.hsa = result.hsa and asdict(result.hsa)
+        log.rows = asdict(result.total)
     total = result.total
     if as_json:
         print_json({"outcome": log.outcome, "warehouse": warehouse, "rows": asdict(total), **asdict(result)})

@@ -24,6 +24,7 @@ def publish(
 ) -> None:
     """Publish every month that is due, oldest first, or one month: every notebook for every region."""
     from sobstat.edition import publish as edition
+    from sobstat.edition.due import due_months
     from sobstat.edition.hooks import Hooks
     from sobstat.edition.plan import read_params
     from sobstat.months import Month
@@ -34,7 +35,7 @@ def publish(
         months = [None if month in (None, "latest") else Month.parse(month)]
         chosen, regions = read_params(params), [parse_region(name) for name in region or []]
         if month is None:
-            months = edition.due_months(warehouse, site, chosen)
+            months = due_months(warehouse, site, chosen)
         if not months:
             say(f"Nothing is due: {site} has every month that {warehouse} holds.")
         for place, wanted in enumerate(months, 1):

@@ -1,5 +1,6 @@
 """The gates: an edition that fails one does not appear."""
 
+import logging
 import math
 import os
 import re
@@ -22,6 +23,7 @@ from sobstat.open_data.archive import ABOUT
 from sobstat.open_data.catalogue import CATALOGUE
 from sobstat.open_data.package import PACKAGE, schemas_of
 from sobstat.open_data.texts import archive_name
+from sobstat.operation.log import event
 from sobstat.outsider.agreement import disagreements
 from sobstat.outsider.attack import attack
 from sobstat.outsider.copies import differing_copies
@@ -56,6 +58,9 @@ def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 
         "copies": Result(differing_copies(build)),
         "disclosure": _disclosure(build, edition),
     }
+    for name, result in gates.items():
+        outcome, level = ("failed", logging.ERROR) if result.faults else ("passed", logging.INFO)
+        event(f"gate {outcome}", level, gate=name, faults=len(result.faults), **result.facts)
     faults = [fault for result in gates.values() for fault in result.faults]
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)

@@ -4,13 +4,13 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from pathlib import Path
 
 from sobstat.disclosure.mask import choose_mask
 from sobstat.edition import site as published
 from sobstat.edition.assets import contents, write_assets
 from sobstat.edition.check import check_edition
+from sobstat.edition.due import refuse_a_clock_that_is_behind
 from sobstat.edition.front import make_front, read_tables
 from sobstat.edition.information import write_information
 from sobstat.edition.manifest import build_id, differences, edition_id, made_from, read_edition, write_manifest
@@ -26,28 +26,13 @@ from sobstat.edition.versions import as_replacement, before, compared_with, fold
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
 from sobstat.errors import ReportError, SobstatError, no_such
 from sobstat.files import write_whole
-from sobstat.months import FIRST_MONTH, STOCKHOLM, Month, Period, this_month
+from sobstat.months import Month, Period, this_month
 from sobstat.open_data.describe import describe_edition
 from sobstat.periods import months_ending
 from sobstat.regions import Region
 from sobstat.warehouse import Holdings, holdings
 
 NOTEBOOKS = Path("notebooks")
-
-
-def due_months(warehouse: Path, site: Path, params: EditionParams) -> list[Month]:
-    """The months that the warehouse holds and the site lacks, oldest first.
-
-    They count from `first_month` of the params file, or else from the site's earliest edition; on an empty site
-    only the latest month is due.
-    """
-    held = holdings(warehouse)
-    _refuse_a_clock_that_is_behind(held)
-    there = published.months(published.addresses(site))
-    last = held.latest_whole_month
-    first = Month.parse(params.first_month) if params.first_month else min(there, default=last)
-    first = max(first, held.first_month, FIRST_MONTH)
-    return [month for month in Period(first, last).months if month not in there]
 
 
 def publish(
@@ -80,7 +65,7 @@ def publish(
         for name in params.notebooks:
             check_notebook(notebooks / f"{name}.ipynb")
         held = holdings(warehouse)
-        _refuse_a_clock_that_is_behind(held)
+        refuse_a_clock_that_is_behind(held)
         month = month or held.latest_whole_month
         run.month = str(month)
         _refuse_unless_held(held, month)
@@ -238,15 +223,6 @@ def _plan(
 
 def _paths(notebooks: Path, page: Page, warehouse: Path) -> tuple[Path, Path]:
     return (notebooks / f"{page.notebook}.ipynb").resolve(), warehouse.resolve()
-
-
-def _refuse_a_clock_that_is_behind(held: Holdings) -> None:
-    """What is due and what is over follow the clock, so a clock that is plainly wrong decides nothing."""
-    today = datetime.now(STOCKHOLM).date().isoformat()
-    if today < held.loaded:
-        raise SobstatError(
-            f"The clock says {today}, but the latest load is of {held.loaded}: set this machine's clock right first."
-        )
 
 
 def _refuse_unless_held(held: Holdings, month: Month) -> None:

@@ -4,6 +4,7 @@ It names pages, cells, errors and counts of what was checked, never a figure fro
 """
 
 import json
+import logging
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from sobstat.edition.run import PageFailed
 from sobstat.edition.server import Made
 from sobstat.errors import ReportError, SobstatError
 from sobstat.files import write_whole
+from sobstat.operation.log import event, failure
 
 PUBLISHED, UNCHANGED, FAILED = "published", "unchanged", "failed"
 MADE, KEPT, NOT_MADE = "made", "kept", "not made"
@@ -68,6 +70,7 @@ class Record:
         self.edition = edition_id
         self.made_from = {"loaded": edition.loaded, **origin}
         self.pages = [PageRecord(page.notebook, page.region.slug, page.window) for page in edition.pages]
+        event("edition planned", edition=edition_id, load=origin["load"], pages=len(self.pages))
 
     def page(self, page: Page) -> PageRecord:
         """The record of one of the planned pages."""
@@ -78,11 +81,13 @@ class Record:
         """Note that a page was made."""
         entry = self.page(page)
         entry.outcome, entry.seconds, entry.forked = MADE, round(how.seconds, 1), how.forked
+        event("page made", page=page.address, seconds=entry.seconds, forked=entry.forked)
 
     def failed(self, failure: PageFailed, command: str) -> None:
         """Note how a page failed."""
         entry = self.page(failure.page)
         entry.outcome, entry.cell, entry.error, entry.command = FAILED, failure.cell, failure.reason, command
+        event("page failed", logging.ERROR, page=failure.page.address, cell=failure.cell)
 
     def text(self) -> str:
         """The report for a person."""
@@ -138,16 +143,22 @@ def recorded(record: Record, folder: Path, tell: Callable[[RunReport], None]) ->
     A run that found nothing to do leaves none.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    event("publication started", site=record.site, month=record.month)
     try:
         yield
     except BaseException as error:
         record.error = _said(error)
         report = _write(record, folder)
+        failure("publication failed", error, month=record.month, report=report.json_file)
         error.add_note(f"The run report is {report.text_file or 'not written: the disk takes no more'}.")
         tell(report)
         raise
-    if record.outcome != UNCHANGED:
-        tell(_write(record, folder))
+    if record.outcome == UNCHANGED:
+        event("edition is published already", month=record.month)
+    else:
+        report = _write(record, folder)
+        event("edition placed", month=record.month, edition=record.edition, report=report.json_file)
+        tell(report)
 
 
 def command_for(page: Page, edition: Edition, params: EditionParams, warehouse: Path) -> str:

@@ -23,6 +23,7 @@ from sobstat.edition.plan import Edition, Previous
 from sobstat.errors import SobstatError
 from sobstat.files import write_whole
 from sobstat.months import Month
+from sobstat.operation.log import event
 
 
 def compared_with(site: Path, editions: dict[str, str], month: Month, standing: Edition | None) -> str | None:
@@ -119,6 +120,7 @@ def withdraw(site: Path, month: Month, reason: str) -> list[Month]:
         )
         editions |= dict.fromkeys(versions, told)
         published.switch(site, editions, *make_front(site, editions, assets))
+        event("edition withdrawn", month=month, versions=sorted(versions))
         others = {other: read_edition(site / str(other)) for other in published.months(editions)}
     names = {name.split("-v")[0] for name in versions.values()}
     return [other for other, edition in others.items() if edition.earlier in names and not edition.withdrawn]
