@@ -23,8 +23,8 @@ FAILED = "failed"
 
 @dataclass
 class LoadLog:
-    """One load: when (UTC), by which version, its files with size and SHA-256, its outcome, what became of its rows and of
-    a delivered HSA catalogue, and why it failed.
+    """One load: when (UTC), by which version, its files with size and SHA-256, its outcome, what became of its rows and
+    of a delivered HSA catalogue, and why it failed.
     """
 
     time: str
