@@ -54,13 +54,13 @@ def export(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     Raises SobstatError if the folder holds something else.
     """
     from sobstat.files import private_files, write_whole  # with pandas, which reading a folder does not need
+    from sobstat.warehouse import table_names
 
     with private_files():
         folder.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         target = Path(tempfile.mkdtemp(prefix=EXPORT, dir=folder))
-        names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lager'").fetchall()
-        held = {name: _write(con, name, target / name) for (name,) in names}
+        held = {name: _write(con, name, target / name) for name in table_names(con)}
         write_whole(folder / MANIFEST, json.dumps({"version": VERSION, "tables": held}, indent=1))
 
 

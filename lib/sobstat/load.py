@@ -20,9 +20,10 @@ from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, find_files, passed_over, read_files
 from sobstat.files import private_files
 from sobstat.merge import merge
-from sobstat.pseudonyms import fingerprint, keep_key, read_key
+from sobstat.operation.upgrade import keep_older, upgrade_schema
+from sobstat.pseudonyms import fingerprint, keep_key, key_of
 from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
-from sobstat.warehouse import attach, create, no_room, person_columns, schema_version, session
+from sobstat.warehouse import attach, create, no_room, person_columns, session
 
 # A load that sets aside more than this share of its rows fails unless told to go on.
 MAX_SET_ASIDE = 0.01
@@ -58,6 +59,7 @@ class LoadResult:
     notices   values that count as unknown: (source, notice, rows)
     ignored   names of files that are named as a source but of no kind that the load reads
     created   whether the warehouse is new
+    upgraded  where the warehouse is kept as it was, if it had an older schema
     changed   False where the extract brought nothing new; nothing was written then
     """
 
@@ -67,6 +69,7 @@ class LoadResult:
     notices: list[tuple[str, str, int]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     created: bool = False
+    upgraded: Path | None = None
     changed: bool = True
 
     @property
@@ -96,7 +99,7 @@ def load_extract(
     with private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
         con.execute(TIME_MACRO)
         make_room(con)
-        key = read_key(warehouse)
+        key = key_of(warehouse)
 
         def check(file: ExtractFile) -> None:
             pseudonymise(con, file, key)
@@ -114,10 +117,14 @@ def load_extract(
 
         if warehouse.exists() == result.created:
             raise SobstatError(f"The warehouse {warehouse} came or went while the extract was read: load it again.")
-        draft = copy_warehouse(warehouse, own)
-        attach(con, draft, write=True)
+        draft, older = own / "draft.duckdb", None
+        if result.created:
+            attach(con, draft, write=True)
+            create(con, fingerprint(key))
+        else:
+            copy_warehouse(warehouse, draft)
+            older = upgrade_schema(con, draft)
         con.begin()
-        _prepare(con, warehouse, fingerprint(key))
         (number,) = con.execute("SELECT coalesce(max(laddning), 0) + 1 FROM lager.laddning").fetchone()
         for done, source in enumerate(brought):
             progress("Merging", done, len(brought))
@@ -128,9 +135,12 @@ def load_extract(
         result.changed = _brings_something(con, files, result)
         if result.changed:
             _record(con, files, result, number, now)
+        if result.changed or older:
             con.commit()
             con.execute("CHECKPOINT lager")
             con.execute("DETACH lager")
+            if older:
+                result.upgraded = keep_older(warehouse.resolve(), older)
             replace(warehouse.resolve(), draft)
         else:
             warehouse.chmod(0o600)
@@ -149,17 +159,6 @@ def _room_on_disk(warehouse: Path) -> Iterator[None]:
             f"There is no room for the load: the disk that holds {warehouse.parent}, or the memory, is full. "
             "Nothing was loaded; make room for twice the warehouse and the unpacked extract."
         ) from error
-
-
-def _prepare(con: duckdb.DuckDBPyConnection, warehouse: Path, key: str) -> None:
-    """Create the schema in a new warehouse; refuse another key than an old one's."""
-    if schema_version(con) is None:
-        create(con, key)
-    elif con.execute("SELECT nyckel FROM lager.lager_version").fetchone()[0] != key:
-        raise SobstatError(
-            f"The key is not the one that {warehouse} was loaded with: the same person would count as two. "
-            "Give that key, or load the whole history into a new warehouse."
-        )
 
 
 def _reconcile(

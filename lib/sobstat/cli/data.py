@@ -50,6 +50,8 @@ def load(
         print_json({"outcome": log.outcome, "warehouse": warehouse, "rows": asdict(total), **asdict(result)})
     for name in result.ignored:
         say(f"{name} was passed over: it is named as a source, but is no .csv, .csv.gz or .parquet file.")
+    if result.upgraded:
+        say(f"{warehouse} was upgraded to this program's schema; as it was, it is kept in {result.upgraded}.")
     if not result.changed:
         say(f"Nothing new: all {total.read} rows of {folder} are in {warehouse} already; it was left as it is.")
         return

@@ -1,0 +1,1 @@
+"""What keeps the publication running: its state, its logs, backups, keys and upgrades."""
