@@ -86,10 +86,9 @@ def test_version_1_did_not_note_which_load_brought_a_row(fresh, tmp_path):
             assert con.execute(f"SELECT DISTINCT laddning FROM {table_of(source)}").fetchall() == [(1,)]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_figures_of_an_upgraded_warehouse_by_hand(version, tmp_path):
+def test_figures_of_an_upgraded_warehouse_by_hand(tmp_path):
     """A1 starts last in October, and was done before: its counted start is of October. A2 was done on 1 October."""
-    warehouse = make_older(version, tmp_path / "w.duckdb")
+    warehouse = make_older(1, tmp_path / "w.duckdb")
     upgrade(warehouse)
     report = Library(warehouse, "riket", "2025-09", "2025-10", 0)
     check(

@@ -4,6 +4,7 @@ A load that failed left the warehouse as it was, and so cannot stand in it. The 
 extract.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sobstat.errors import SobstatError
-from sobstat.fingerprints import sha256
 
 
 @dataclass
@@ -49,7 +49,7 @@ def logged(folder: Path, warehouse: Path, warn: Callable[[str], None]) -> Iterat
 def _append(path: Path, log: LoadLog, folder: Path, warn: Callable[[str], None]) -> None:
     try:
         files = sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
-        log.files = [{"file": file.name, "size": file.stat().st_size, "sha256": sha256(file)} for file in files]
+        log.files = [{"file": file.name, "size": file.stat().st_size, "sha256": _sha256(file)} for file in files]
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(handle, (json.dumps(asdict(log)) + "\n").encode())
@@ -57,3 +57,8 @@ def _append(path: Path, log: LoadLog, folder: Path, warn: Callable[[str], None])
             os.close(handle)
     except OSError as error:
         warn(f"The log of loads {path} could not be written: {error.strerror or error}.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
