@@ -206,7 +206,7 @@ def test_a_new_export_replaces_the_old_which_stays_until_the_next(warehouse, tmp
     [
         ({"annat.txt": ""}, "is not a warehouse in a folder: make one"),
         ({MANIFEST: "{"}, "is not a warehouse in a folder: make one"),
-        ({MANIFEST: json.dumps({"version": 0, "tables": {}})}, "has version 0"),
+        ({MANIFEST: json.dumps({"version": 0, "tables": {}})}, "has schema version 0"),
     ],
 )
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])

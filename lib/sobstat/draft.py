@@ -26,6 +26,8 @@ def workplace(warehouse: Path) -> Iterator[Path]:
     warehouse.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(warehouse.parent, os.W_OK):
         raise SobstatError(f"The folder {warehouse.parent} is read-only: nothing was loaded.")
+    if warehouse.exists() and not os.access(warehouse, os.W_OK):
+        raise SobstatError(f"The warehouse {warehouse} is read-only: nothing was loaded.")
     beside = os.open(warehouse.parent, os.O_RDONLY)
     try:
         try:
@@ -40,23 +42,17 @@ def workplace(warehouse: Path) -> Iterator[Path]:
         os.close(beside)
 
 
-def copy_warehouse(warehouse: Path, folder: Path) -> Path:
-    """The draft: a copy of the warehouse in a folder; without a warehouse, the path of a new one.
+def copy_warehouse(warehouse: Path, to: Path) -> None:
+    """Copy the warehouse, of this schema or an older, whole and as it is at one moment, whatever others do to it.
 
-    Raises SobstatError if the warehouse is none, may not be written, or is being written by another program.
+    Raises SobstatError if it is none, or is being written by another program.
     """
-    draft = folder / "draft.duckdb"
-    if not warehouse.exists():
-        return draft
-    if not os.access(warehouse, os.W_OK):
-        raise SobstatError(f"The warehouse {warehouse} is read-only: nothing was loaded.")
-    with session(spill_in=folder) as con:
+    with session(spill_in=to.parent) as con:
         if warehouse.with_name(f"{warehouse.name}.wal").exists():  # another program was killed while it wrote
-            attach(con, warehouse, write=True)
+            attach(con, warehouse, write=True, older=True)
             con.execute("DETACH lager")
-        attach(con, warehouse)
-        _copy(warehouse, draft)
-    return draft
+        attach(con, warehouse, older=True)
+        _copy(warehouse, to)
 
 
 def _copy(file: Path, to: Path) -> None:

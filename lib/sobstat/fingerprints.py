@@ -14,7 +14,8 @@ COUNTING = (".", "facts", "disclosure", "engines")
 
 def sha256(path: Path) -> str:
     """A file's hash."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_all(files: Iterable[Path], root: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The warehouse as a folder of Parquet files, which DuckDB and Spark both read.
 
-`lager.json` names the files of each table; what it does not name is not there. An export writes new files beside the
-old ones, and then replaces `lager.json`: whoever reads meets the old warehouse or the new one. Transactions lie in a
-folder for each month.
+`lager.json` names the files of each table, and the version of their schema; what it does not name is not there. An
+export writes new files beside the old ones, and then replaces `lager.json`: whoever reads meets the old warehouse or
+the new one. Transactions lie in a folder for each month.
 """
 
 import glob
@@ -17,23 +17,25 @@ from sobstat.contract import quoted
 from sobstat.errors import SobstatError
 
 MANIFEST = "lager.json"
-VERSION = 1
 EXPORT = "export-"
 # The table that is partitioned, and by what.
 MONTHLY, MONTH = "transaktion", "strftime(dag, '%Y-%m')"
 
 
 def tables(folder: Path) -> dict[str, list[Path]]:
-    """The files of each table; raises SobstatError if the folder is no warehouse."""
+    """The files of each table; raises SobstatError if the folder is no warehouse, or has another schema."""
+    from sobstat.warehouse import SCHEMA_VERSION  # which imports this module
+
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SobstatError(
             f"{folder} is not a warehouse in a folder: make one from a warehouse file with `sobstat export`."
         ) from error
-    if manifest["version"] != VERSION:
+    if manifest["version"] != SCHEMA_VERSION:
         raise SobstatError(
-            f"{folder} has version {manifest['version']}, and this program reads {VERSION}: export the warehouse anew."
+            f"{folder} has schema version {manifest['version']}, and this program reads {SCHEMA_VERSION}: export the "
+            "warehouse anew with this program."
         )
     return {name: [folder / file for file in files] for name, files in manifest["tables"].items()}
 
@@ -54,14 +56,14 @@ def export(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     Raises SobstatError if the folder holds something else.
     """
     from sobstat.files import private_files, write_whole  # with pandas, which reading a folder does not need
+    from sobstat.warehouse import SCHEMA_VERSION, table_names
 
     with private_files():
         folder.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         target = Path(tempfile.mkdtemp(prefix=EXPORT, dir=folder))
-        names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lager'").fetchall()
-        held = {name: _write(con, name, target / name) for (name,) in names}
-        write_whole(folder / MANIFEST, json.dumps({"version": VERSION, "tables": held}, indent=1))
+        held = {name: _write(con, name, target / name) for name in table_names(con)}
+        write_whole(folder / MANIFEST, json.dumps({"version": SCHEMA_VERSION, "tables": held}, indent=1))
 
 
 def _write(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> list[str]:

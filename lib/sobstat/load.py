@@ -25,10 +25,11 @@ from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, FileFault, find_files, passed_over
 from sobstat.files import private_files
 from sobstat.merge import merge
-from sobstat.pseudonyms import fingerprint, keep_key, read_key
+from sobstat.operation.upgrade import keep_older, upgrade_schema
+from sobstat.pseudonyms import fingerprint, keep_key, key_of
 from sobstat.reading import read_files
 from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
-from sobstat.warehouse import attach, create, no_room, person_columns, schema_version, session
+from sobstat.warehouse import attach, create, no_room, person_columns, session
 
 if TYPE_CHECKING:  # SQLAlchemy is imported by those who load from a database
     from sobstat.delivered.database import Database
@@ -68,6 +69,7 @@ class LoadResult:
     ignored   names of files that are named as a source but of no kind that the load reads
     hsa       what became of a delivered HSA catalogue, if the extract holds one
     created   whether the warehouse is new
+    upgraded  where the warehouse is kept as it was, if it had an older schema
     changed   False where the extract brought nothing new; nothing was written then
     """
 
@@ -78,6 +80,7 @@ class LoadResult:
     ignored: list[str] = field(default_factory=list)
     hsa: CatalogueReport | None = None
     created: bool = False
+    upgraded: Path | None = None
     changed: bool = True
 
     @property
@@ -120,7 +123,7 @@ def load_extract(
                 files += converted
             except FileFault as fault:
                 faults.append(f"{catalogue.name}: {fault}")
-        key = read_key(warehouse)
+        key = key_of(warehouse)
         if database:
             progress("Reading tables", 0, 1)
             files = database.read(own, warehouse, now)
@@ -142,10 +145,14 @@ def load_extract(
 
         if warehouse.exists() == result.created:
             raise SobstatError(f"The warehouse {warehouse} came or went while the extract was read: load it again.")
-        draft = copy_warehouse(warehouse, own)
-        attach(con, draft, write=True)
+        draft, older = own / "draft.duckdb", None
+        if result.created:
+            attach(con, draft, write=True)
+            create(con, fingerprint(key))
+        else:
+            copy_warehouse(warehouse, draft)
+            older = upgrade_schema(con, draft)
         con.begin()
-        _prepare(con, warehouse, fingerprint(key))
         (number,) = con.execute("SELECT coalesce(max(laddning), 0) + 1 FROM lager.laddning").fetchone()
         for done, source in enumerate(brought):
             progress("Merging", done, len(brought))
@@ -157,10 +164,12 @@ def load_extract(
         if result.changed:
             _record(con, files, result, number, now)
         (load,) = con.execute(f"SELECT max_by({LOAD}, laddning) FROM lager.laddning").fetchone()
-        if result.changed:
+        if result.changed or older:
             con.commit()
             con.execute("CHECKPOINT lager")
             con.execute("DETACH lager")
+            if older:
+                result.upgraded = keep_older(warehouse.resolve(), older)
             replace(warehouse.resolve(), draft)
         else:
             warehouse.chmod(0o600)
@@ -181,17 +190,6 @@ def _room_on_disk(warehouse: Path) -> Iterator[None]:
             f"There is no room for the load: the disk that holds {warehouse.parent}, or the memory, is full. "
             "Nothing was loaded; make room for twice the warehouse and the unpacked extract."
         ) from error
-
-
-def _prepare(con: duckdb.DuckDBPyConnection, warehouse: Path, key: str) -> None:
-    """Create the schema in a new warehouse; refuse another key than an old one's."""
-    if schema_version(con) is None:
-        create(con, key)
-    elif con.execute("SELECT nyckel FROM lager.lager_version").fetchone()[0] != key:
-        raise SobstatError(
-            f"The key is not the one that {warehouse} was loaded with: the same person would count as two. "
-            "Give that key, or load the whole history into a new warehouse."
-        )
 
 
 def _reconcile(

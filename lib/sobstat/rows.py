@@ -15,7 +15,7 @@ import pandas as pd
 from sobstat.contract import COLUMN_TYPES, Source, sources
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile
-from sobstat.pseudonyms import pseudonyms
+from sobstat.pseudonyms import Key, pseudonyms
 from sobstat.warehouse import (
     DERIVED,
     column_definitions,
@@ -47,7 +47,7 @@ def make_room(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def pseudonymise(con: duckdb.DuckDBPyConnection, file: ExtractFile, key: bytes) -> None:
+def pseudonymise(con: duckdb.DuckDBPyConnection, file: ExtractFile, key: Key) -> None:
     """Add the pseudonyms of the ids that the file is the first to hold; the key never enters SQL."""
     for column in person_columns(file.source):
         given = COLUMN_TYPES["person_id"].value.format(x=column)

@@ -131,11 +131,16 @@ def create(con: duckdb.DuckDBPyConnection, key_fingerprint: str) -> None:
     """Create the schema in the attached, empty warehouse."""
     con.execute(HISTORY)
     con.execute("INSERT INTO lager.lager_version VALUES (?, ?)", [SCHEMA_VERSION, key_fingerprint])
+    create_tables(con)
+
+
+def create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables of the sources that have none in the attached warehouse."""
     for source in sources().values():
         columns = ", ".join([*column_definitions(source), "laddning INTEGER"])
         following = "".join(f", {name} {kind}" for name, kind in FOLLOWING.get(source.name, {}).items())
-        con.execute(f"CREATE TABLE lager.{table_of(source)} ({columns}{following})")
-        con.execute(f"CREATE TABLE lager.ersatt_{table_of(source)} ({columns}, ersatt INTEGER)")
+        con.execute(f"CREATE TABLE IF NOT EXISTS lager.{table_of(source)} ({columns}{following})")
+        con.execute(f"CREATE TABLE IF NOT EXISTS lager.ersatt_{table_of(source)} ({columns}, ersatt INTEGER)")
 
 
 def shared(count: int) -> dict[str, str]:
@@ -180,13 +185,13 @@ def no_room(error: Exception) -> bool:
     return full or any(os.strerror(number) in str(error) for number in FULL)
 
 
-def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = False) -> None:
-    """Attach the warehouse to a session as `lager`, read-only unless `write`.
+def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = False, older: bool = False) -> None:
+    """Attach the warehouse to a session as `lager`, read-only unless `write`; with an older schema only if `older`.
 
     Raises SobstatError if it does not exist, is no warehouse, is of another version, or is in use.
     """
     if warehouse.is_dir():
-        if write:
+        if write or older:
             raise SobstatError(f"{warehouse} is a folder: load into a warehouse file, and export that to the folder.")
         return attach_folder(con, warehouse)
     if not write and not warehouse.is_file():
@@ -202,10 +207,10 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
         raise SobstatError(
             f"{warehouse} is not a warehouse: it is empty, or another database. Remove it, and run `sobstat load DIR`."
         )
-    if version not in (None, SCHEMA_VERSION):
+    if version is not None and (version > SCHEMA_VERSION or (version < SCHEMA_VERSION and not older)):
+        what = "use the newer program that wrote it" if version > SCHEMA_VERSION else "run `sobstat upgrade`"
         raise SobstatError(
-            f"{warehouse} has schema version {version}, and this program reads {SCHEMA_VERSION}: "
-            "load the whole history into a new warehouse."
+            f"{warehouse} has schema version {version}, and this program reads {SCHEMA_VERSION}: {what}."
         )
 
 
@@ -215,6 +220,12 @@ def schema_version(con: duckdb.DuckDBPyConnection) -> int | None:
     if con.execute(query).fetchone() is None:
         return None
     return con.execute("SELECT version FROM lager.lager_version").fetchall()[0][0]
+
+
+def table_names(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables of the attached warehouse file."""
+    query = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lager' ORDER BY ALL"
+    return [name for (name,) in con.execute(query).fetchall()]
 
 
 @dataclass(frozen=True)

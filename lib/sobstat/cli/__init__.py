@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sobstat.cli import data, fetch, figures, operation, publication
+from sobstat.cli import data, fetch, figures, operation, publication, upkeep
 from sobstat.cli.terminal import FLAGS, flags, run
 
 START = """Monthly national statistics on Stöd och behandling.
@@ -73,7 +73,17 @@ _add(
     'republish --month 2025-10 --reason "Rättade uppgifter från Region Skåne"',
 )
 _add("Publication", publication.withdraw, 'withdraw --month 2025-10 --reason "Ett fel i uppgifterna utreds"')
-_add("Operation", operation.status, "status", "status --json")
+_add("Upkeep", operation.status, "status", "status --json")
+_add("Upkeep", upkeep.backup, "backup --out /backup/sobstat-2025-11-05")
+_add("Upkeep", upkeep.check_backup, "check-backup /backup/sobstat-2025-11-05")
+_add(
+    "Upkeep",
+    upkeep.restore,
+    "restore /backup/sobstat-2025-11-05",
+    "restore /backup/sobstat-2025-11-05 --warehouse prov/sobstat.duckdb --site prov/site",
+)
+_add("Upkeep", upkeep.rotate_key, "rotate-key")
+_add("Upkeep", upkeep.upgrade, "upgrade")
 
 
 @app.callback(invoke_without_command=True)

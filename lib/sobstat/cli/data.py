@@ -67,6 +67,8 @@ def load(
         say(f"{name} was passed over: it is named as a source, but is no .csv, .csv.gz or .parquet file.")
     for line in result.hsa.in_words() if result.hsa else []:
         say(line)
+    if result.upgraded:
+        say(f"{warehouse} was upgraded to this program's schema; as it was, it is kept in {result.upgraded}.")
     if not result.changed:
         say(f"Nothing new: all {total.read} rows of {folder} are in {warehouse} already; it was left as it is.")
         return

@@ -135,7 +135,7 @@ def convert(
         _choose(con)
         report = _report(con, catalogue)
         if known := warehouse.exists():
-            attach(con, warehouse)
+            attach(con, warehouse, older=True)
         for at, (name, which) in enumerate(SOURCES.items(), number):
             source, path = sources()[name], folder / f"{name}.parquet"
             report.rows[name], report.gone[name] = _write(con, source, which, path, known=known)
