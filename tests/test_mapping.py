@@ -182,6 +182,14 @@ def test_ids_made_of_rows_are_as_many_as_the_rows_in_whatever_order(rows, random
     assert ids(rows) == ids(random.sample(rows, len(rows)))
 
 
+def test_an_id_made_of_rows_holds_nothing_of_a_person():
+    columns = {"transaktion_id": {"hash_of": "row"}, "vardtagare_id": "person", "moment": "moment"}
+    mapping = SourceMapping(columns=columns)
+    sql = mapped_columns(sources()["arenden"], mapping)[0][0]
+    assert mapping.columns_read == ["person", "moment"]  # k0 and k1
+    assert ("k0" in sql, "k1" in sql) == (False, True)
+
+
 # ---------- Mappings that are wrong, and files that are not as they say ----------
 
 GOOD = "arenden:\n  files: '*'" + COLUMNS + "tid\n"
@@ -208,6 +216,10 @@ WRONG = {
     "half a catalogue": (
         "hsa_vardgivare:\n  table: v\n  new_since: {column: c, overlap: 10}\n  columns: {hsa_id: h}\n",
         "new_since: the source is replaced whole by a load",
+    ),
+    "an id that does not stay": (
+        "arenden:\n  table: t\n  new_since: {column: c, overlap: 1}" + COLUMNS.replace("nr", "{hash_of: x}") + "t\n",
+        "transaktion_id: hash_of must name c",
     ),
     "two places": (GOOD.replace("files:", "table: t\n  files:"), "give one of files, table and query"),
     "an overlap of nothing": (

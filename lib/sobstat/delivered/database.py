@@ -145,7 +145,7 @@ def _shown(name: str, mapping: SourceMapping) -> str:
 
 def _rows(mapping: SourceMapping) -> sa.FromClause:
     if mapping.query:
-        return sa.text(mapping.query).columns().subquery("kalla")
+        return sa.text(mapping.query.strip().rstrip(";")).columns().subquery("kalla")
     schema, _, name = mapping.table.rpartition(".")
     return sa.table(name, schema=schema or None)
 
@@ -156,7 +156,7 @@ def _check_tables(con: sa.Connection, database: Database) -> None:
     for name, mapping in database.mapping.items():
         found = con.execute(sa.select(sa.literal_column("*")).select_from(_rows(mapping)).where(sa.false())).keys()
         try:
-            check_columns(_columns(mapping), list(found))
+            check_columns(mapping.columns_read, list(found))
         except FileFault as fault:
             faults.append(f"  {_shown(name, mapping)}: {fault}")
     if faults:
@@ -164,14 +164,9 @@ def _check_tables(con: sa.Connection, database: Database) -> None:
         raise SobstatError(f"{database} is not as its mapping says; nothing was loaded.\n{listed}")
 
 
-def _columns(mapping: SourceMapping) -> list[str]:
-    new = [mapping.new_since.column] if mapping.new_since else []
-    return list(dict.fromkeys([*mapping.columns_read, *new]))
-
-
 def _write(con: sa.Connection, source: Source, mapping: SourceMapping, since: Mark | None, path: Path) -> Mark | None:
     """Write a table's new rows as CSV; returns the mark that they reach. Of rows with one key, the newest come last."""
-    columns = _columns(mapping)
+    columns = mapping.columns_read
     key = [mapping.columns[name].column[0] for name in source.key if mapping.columns[name].column]
     new = sa.column(mapping.new_since.column) if mapping.new_since else None
     query = sa.select(*map(sa.column, columns)).select_from(_rows(mapping))

@@ -120,7 +120,8 @@ class SourceMapping(BaseModel):
     def columns_read(self) -> list[str]:
         """The columns that a file or table must have."""
         named = [name for column in self.columns.values() for name in [*column.column, *column.hash_of]]
-        return list(dict.fromkeys(name for name in [*named, *self.given] if name != "row"))
+        new = [self.new_since.column] if self.new_since else []
+        return list(dict.fromkeys(name for name in [*named, *self.given, *new] if name != "row"))
 
     @property
     def fingerprint(self) -> str:
@@ -220,6 +221,8 @@ def _faults(source: Source, mapping: SourceMapping) -> list[str]:
     for name, column in mapping.columns.items():
         if named := persons & set(column.hash_of):
             faults.append(f"{name}: hash_of names {', '.join(sorted(named))}, which holds persons' ids")
+        if column.hash_of and mapping.new_since and not {"row", mapping.new_since.column} & set(column.hash_of):
+            faults.append(f"{name}: hash_of must name {mapping.new_since.column}, for an id that stays when rows come")
         if (column.format or column.timezone) and name in source.columns and source.columns[name].type != "time":
             faults.append(f"{name}: format and timezone are for times")
         expected = EXPECTED.get(name, [])
