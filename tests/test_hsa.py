@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 
 from extracts import make_extract, write_extract
 from hsa_files import GIVER, UNIT, as_json, as_xml, as_zip, many, unit
+from older import KEY, make_older
 from sobstat import cli
 from sobstat.delivered import hsa_units
 from sobstat.delivered.hsa import GONE, CatalogueReport, convert, find_catalogue
 from sobstat.delivered.hsa_units import read_units
 from sobstat.errors import SobstatError
 from sobstat.load import LoadResult, load_extract
+from sobstat.pseudonyms import KEY_VARIABLE
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
 # Two vårdgivare, one with a mailbox for a twin, one in lower case; units flagged and not, of an unknown vårdgivare, of
 # none; archived, ended, still to end; without an id.
 SKANE = "o=Vård\\, Skåne,l=Skåne län,c=SE"
@@ -306,6 +308,14 @@ def test_what_the_contracts_files_brought_is_kept_too(tmp_path):
         "SE12-B": (f"Giver B{GONE}", "12"),
         "SE99-Z": (f"Giver Z{GONE}", "99"),
     }
+
+
+def test_the_oldest_warehouse_is_upgraded_by_a_load_of_it(tmp_path, monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    warehouse = make_older(1, tmp_path / "w.duckdb")
+    result = load(tmp_path / "in", "hsa.xml", XML, warehouse)
+    assert result.hsa.gone["hsa_vardgivare"] == 1
+    assert rows(warehouse) == READ | {"SE01-A": (f"Giver A{GONE}", "12")}
 
 
 FLAG = st.sampled_from(["true", "false", "1", "", None])
