@@ -1,11 +1,19 @@
-"""Two small loads, and what earlier programs made of them: `older/1.sql` and so on are dumps of their warehouses."""
+"""Two small loads, and what the program of each schema version made of them: `older/1.sql` and so on are dumps of their
+warehouses. `python older.py` writes that of today's program, for those that come after it.
+"""
 
+import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
 from extracts import NOW, make_extract, write_extract
+from sobstat.contract import quoted
+from sobstat.load import load_extract
+from sobstat.pseudonyms import KEY_VARIABLE
+from sobstat.warehouse import SCHEMA_VERSION
 
 KEY = "00" * 32
 ONE = """
@@ -42,13 +50,30 @@ HSA_TWO = """
 """
 
 
-def load_both(load_extract, folder: Path, warehouse: Path) -> Path:
-    """The warehouse after both loads by a program's `load_extract`, with KEY in the environment."""
+def load_both(folder: Path, warehouse: Path) -> Path:
+    """The warehouse after both loads by this program."""
     loads = [make_extract(ONE, BEHANDLARE_ONE), make_extract(TWO, BEHANDLARE_TWO, hsa_vardgivare=HSA_TWO)]
     for number, extract in enumerate(loads):
         now = NOW + timedelta(days=number)
         load_extract(write_extract(extract, folder / str(number)), warehouse, now=now, max_set_aside=1)
     return warehouse
+
+
+def dump(warehouse: Path) -> str:
+    """A warehouse as SQL that makes it again."""
+    lines = []
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        for name, sql in con.execute("SELECT table_name, sql FROM duckdb_tables() ORDER BY table_name").fetchall():
+            rows = con.execute(f"FROM {name} ORDER BY ALL").fetchall()
+            values = ",\n    ".join(f"({', '.join(map(_literal, row))})" for row in rows)
+            lines += [sql, f"INSERT INTO {name} VALUES\n    {values};"] if rows else [sql]
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value) -> str:
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, bool | int) else quoted(value)
 
 
 def make_older(version: int, warehouse: Path) -> Path:
@@ -57,3 +82,10 @@ def make_older(version: int, warehouse: Path) -> Path:
         con.execute((Path(__file__).parent / "older" / f"{version}.sql").read_text("utf-8"))
     warehouse.chmod(0o600)
     return warehouse
+
+
+if __name__ == "__main__":
+    os.environ[KEY_VARIABLE] = KEY
+    with tempfile.TemporaryDirectory() as folder:
+        text = dump(load_both(Path(folder) / "in", Path(folder) / "w.duckdb"))
+        (Path(__file__).parent / "older" / f"{SCHEMA_VERSION}.sql").write_text(text, "utf-8")

@@ -31,7 +31,7 @@ parts = st.binary(min_size=32, max_size=32)
 def loaded(tmp_path_factory) -> Path:
     """A folder with both loads of `older`, their warehouse and its key."""
     folder = tmp_path_factory.mktemp("loaded")
-    load_both(load_extract, folder / "in", folder / "w.duckdb")
+    load_both(folder / "in", folder / "w.duckdb")
     return folder
 
 

@@ -30,7 +30,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What is there only while a program works begins so.
 TEMPORARY = ".sobstat-"
 DEFAULT_WAREHOUSE = Path("data/sobstat.duckdb")
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # How much memory a session may use, and what it may without the variable.
 MEMORY_VARIABLE = "SOBSTAT_MEMORY"
 MEMORY = "50%"

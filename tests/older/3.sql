@@ -1,4 +1,3 @@
--- What the program of schema version 3 left of the loads in older.py.
 CREATE TABLE anmarkning(laddning INTEGER, kalla VARCHAR, anmarkning VARCHAR, antal BIGINT);
 INSERT INTO anmarkning VALUES
     (1, 'hsa_vardgivare', 'lan_kod is not a county code, counted as unknown', 1);

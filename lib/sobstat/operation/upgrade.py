@@ -1,7 +1,7 @@
 """A warehouse of an earlier program, brought to the schema of this one; the old file is kept beside it.
 
-Each version has a step to the next, in SQL that never changes. What a source that is new since then needs (see
-`create_tables`) is made last.
+Each version has a step to the next, in SQL that never changes. The tables of sources that are new since then are made
+last (`create_tables`).
 """
 
 import os
@@ -54,7 +54,7 @@ SIGN = """
     """
     for source, table, column in [("arenden", "transaktion", "vardtagare"), ("behandlare", "behandlare", "behandlare")]
 )
-STEPS = {1: NAME_LOADS, 2: KEEP_WHAT_FOLLOWS, 3: SIGN}
+STEPS = {1: NAME_LOADS, 2: KEEP_WHAT_FOLLOWS, 3: SIGN, 4: ""}  # 5 has SCB's totals, a source of their own
 
 
 def upgrade_schema(con: duckdb.DuckDBPyConnection, draft: Path) -> int | None:
