@@ -40,14 +40,14 @@ def told(lines: list[dict], name: str) -> dict:
 def logged(monkeypatch, capfd):
     """Runs a command with `--log` in this process; returns its exit code and what it logged."""
     monkeypatch.setattr(terminal, "flags", {"--log", "--verbose"})
-    handlers, level, propagate = log.LOG.handlers, log.LOG.level, log.LOG.propagate
+    handlers, level = log.LOG.handlers, log.LOG.level
 
     def run(*arguments: object, app: typer.Typer = cli.app) -> tuple[int, str]:
         code = terminal.run(app, [str(argument) for argument in arguments])
         return code, capfd.readouterr().err
 
     yield run
-    log.LOG.handlers, log.LOG.propagate = handlers, propagate
+    log.LOG.handlers = handlers
     log.LOG.setLevel(level)
 
 

@@ -16,7 +16,8 @@ from importlib.metadata import version
 from sobstat.errors import in_a_line
 
 LOG = logging.getLogger("sobstat")
-LOG.addHandler(logging.NullHandler())  # without `--log`, nothing is told
+LOG.propagate = False
+LOG.setLevel(logging.CRITICAL)  # without `--log`, nothing is told
 
 
 class _Lines(logging.Formatter):
@@ -38,7 +39,6 @@ def start() -> None:
     handler.setFormatter(_Lines())
     LOG.handlers = [handler]
     LOG.setLevel(logging.INFO)
-    LOG.propagate = False
 
 
 def started() -> bool:
