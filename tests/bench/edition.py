@@ -25,14 +25,13 @@ from sobstat.edition import run, server
 from sobstat.edition.assets import write_assets
 from sobstat.edition.plan import Edition, plan_pages
 from sobstat.edition.run import Job, make_page
-from sobstat.edition.workers import raise_failures, run_jobs, server_environment
+from sobstat.edition.workers import WORKERS, raise_failures, run_jobs, server_environment
 from sobstat.periods import months_ending
 from sobstat.regions import parse_region
 from sobstat.warehouse import holdings, shared
 
 # How many ärenden, which regions, and how often each way is taken: the slowest takes many minutes at full scale.
 SCALES = {"small": (3_000, ["riket", "skane", "gotland"], 3), "whole": (300_000, PARAMS.regions, 1)}
-WORKERS = os.cpu_count() or 1
 WANTED = {
     "papermill and jupyter nbconvert, a command each per page": "at least 8",
     "papermill's API in a pool of processes, one exporter each": "at least 2.5",

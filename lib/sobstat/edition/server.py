@@ -68,7 +68,7 @@ def serve(
     _warm_up()
     forking = can_fork()
     if forking:
-        _start_drawers(count, f"{scratch}/drawer")
+        _start_drawers(min(count, os.cpu_count() or 1), f"{scratch}/drawer")
     publisher = multiprocessing.parent_process().sentinel
     todo, running = list(jobs), {}
     while todo or running:

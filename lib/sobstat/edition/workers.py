@@ -18,6 +18,8 @@ from sobstat.errors import ReportError
 from sobstat.pseudonyms import KEY_VARIABLE
 
 Progress = Callable[[str, int, int], None]
+# How many pages at a time: one more than cores, since pages wait for messages too.
+WORKERS = (os.cpu_count() or 1) + 1
 # Libraries that start a thread as soon as they are imported do not: numpy's, and pyarrow's where it is installed. And
 # the debugger, which kernels import, keeps quiet.
 SINGLE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
@@ -30,7 +32,7 @@ def run_jobs(
     *,
     keep_going: bool = False,
     made: Callable[[Page, Made], None] = lambda page, how: None,
-    workers: int | None = None,
+    workers: int = WORKERS,
 ) -> list[PageFailed]:
     """Make every page, several at a time, each in a process and kernel of its own; returns the failures.
 
@@ -41,7 +43,7 @@ def run_jobs(
     failures: list[PageFailed] = []
     if not jobs:
         return failures
-    count = min(workers or os.cpu_count() or 1, len(jobs))
+    count = min(workers, len(jobs))
     with _server(_longest_first(jobs), count, keep_going) as results:
         for done, (page, outcome) in enumerate(results, 1):
             if isinstance(outcome, PageFailed):
