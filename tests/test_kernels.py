@@ -151,6 +151,18 @@ def test_hundreds_of_forks_leave_nothing_behind(tmp_path):
     assert memory[-1] - memory[20] < 2_000_000
 
 
+@pytest.mark.parametrize(("length", "code"), [(workers.LONGEST_TEMPORARY, 0), (workers.LONGEST_TEMPORARY + 1, 2)])
+def test_a_path_too_long_for_sockets_is_refused_and_no_shorter_one(base, temporary, length, code):
+    folder = Path(temporary, "x" * (length - len(str(temporary)) - 1))
+    folder.mkdir()
+    small_notebook(base / "notebooks", "liten", "")
+    command = [sys.executable, "-m", "sobstat", "publish", "--params", "p.yml", "--warehouse", "w.duckdb"]
+    command += ["--site", f"long-{length}", "--month", "2025-10", "--region", "gotland"]
+    done = subprocess.run(command, cwd=base, env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert ("Let TMPDIR name one with at most 75 of them." in done.stderr) == (code > 0)
+
+
 @pytest.mark.parametrize("victim", ["publisher", "server", "page"])
 def test_no_process_outlives_one_that_is_killed(base, temporary, victim):
     """Not even a kernel that hangs; what was begun is gone, and the next publication is free to begin."""

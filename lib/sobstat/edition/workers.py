@@ -14,7 +14,7 @@ from pathlib import Path
 from sobstat.edition.plan import Page
 from sobstat.edition.run import Job, PageFailed
 from sobstat.edition.server import Made, serve
-from sobstat.errors import ReportError
+from sobstat.errors import ReportError, SobstatError
 from sobstat.pseudonyms import KEY_VARIABLE
 
 Progress = Callable[[str, int, int], None]
@@ -24,6 +24,8 @@ WORKERS = (os.cpu_count() or 1) + 1
 # the debugger, which kernels import, keeps quiet.
 SINGLE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# A socket's path has 107 characters at most, and kernels' end with 32: /sobstat-12345678/k-12345678/k-1.
+LONGEST_TEMPORARY = 107 - 32
 
 
 def run_jobs(
@@ -37,7 +39,7 @@ def run_jobs(
     """Make every page, several at a time, each in a process and kernel of its own; returns the failures.
 
     After the first one no other page is started, unless `keep_going`. `made` is told of each page that was made.
-    Raises ReportError if the process that pages are made by is killed.
+    Raises ReportError if the process that pages are made by is killed, SobstatError if TMPDIR is too long.
     """
     progress("Making pages", 0, len(jobs))
     failures: list[PageFailed] = []
@@ -71,6 +73,12 @@ def _longest_first(jobs: list[Job]) -> list[Job]:
 @contextmanager
 def _server(jobs: list[Job], count: int, keep_going: bool) -> Iterator[Iterator[tuple[Page, Made | PageFailed]]]:
     """A server that makes the pages, and what comes of each; nothing of it is left at the end, however it ends."""
+    temporary = tempfile.gettempdir()
+    if len(os.fsencode(temporary)) > LONGEST_TEMPORARY:
+        raise SobstatError(
+            f"The folder for temporary files, {temporary}, has a path of too many characters for sockets in it. "
+            f"Let TMPDIR name one with at most {LONGEST_TEMPORARY} of them."
+        )
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="sobstat-", ignore_cleanup_errors=True) as scratch, receiver:
