@@ -165,7 +165,7 @@ def test_every_command_shows_examples_that_it_understands():
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ("sobstat re", {"rerun", "republish"}),
+        ("sobstat re", {"rerun", "republish", "restore"}),
         ("sobstat table per-1000-per-l", {"per-1000-per-lan"}),
         ("sobstat table per-lan --region vasterb", {"vasterbotten"}),
         ("sobstat table per-lan --format j", {"json"}),

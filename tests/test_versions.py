@@ -24,10 +24,11 @@ from small import readable, small_base, small_notebook
 from sobstat.edition import notices
 from sobstat.edition import publish as publishing
 from sobstat.edition import site as published
+from sobstat.edition.due import due_months
 from sobstat.edition.feed import FEED, render_feed
 from sobstat.edition.manifest import read_edition
 from sobstat.edition.notices import REPLACED, WITHDRAWN, Notice
-from sobstat.edition.publish import due_months, publish
+from sobstat.edition.publish import publish
 from sobstat.edition.versions import withdraw
 from sobstat.errors import SobstatError
 from sobstat.months import Month
