@@ -1,6 +1,5 @@
 """An extract folder's files: which they are, and what each holds. `reading.py` reads them."""
 
-import hashlib
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from sobstat.contract import Source, sources
 from sobstat.delivered.mapping import Mapping, SourceMapping
 from sobstat.errors import SobstatError
+from sobstat.fingerprints import sha256
 from sobstat.names import shortened, visible
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -119,9 +119,3 @@ def _named_as_sources(folder: Path) -> list[tuple[Source, Path]]:
 def _paths(folder: Path) -> list[Path]:
     """What is in a folder, sorted by name; a file is one of one."""
     return sorted(folder.iterdir(), key=lambda path: path.name) if folder.is_dir() else [folder]
-
-
-def sha256(path: Path) -> str:
-    """A file's hash."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -4,7 +4,6 @@ A load that failed left the warehouse as it was, and so cannot stand in it. The 
 extract.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sobstat.errors import in_a_line
+from sobstat.fingerprints import sha256
 from sobstat.operation.log import event
 
 FAILED = "failed"
@@ -67,7 +67,7 @@ def _append(path: Path, log: LoadLog, warn: Callable[[str], None]) -> None:
         folder = Path(log.folder)
         inside = folder.iterdir() if folder.is_dir() else [folder]
         files = sorted(file for file in inside if file.is_file())
-        log.files = [{"file": file.name, "size": file.stat().st_size, "sha256": _sha256(file)} for file in files]
+        log.files = [{"file": file.name, "size": file.stat().st_size, "sha256": sha256(file)} for file in files]
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(handle, (json.dumps(asdict(log)) + "\n").encode())
@@ -75,8 +75,3 @@ def _append(path: Path, log: LoadLog, warn: Callable[[str], None]) -> None:
             os.close(handle)
     except OSError as error:
         warn(f"The log of loads {path} could not be written: {error.strerror or error}.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

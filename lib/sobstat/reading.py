@@ -22,7 +22,8 @@ from sobstat.contract import quoted
 from sobstat.delivered.mapped import mapped_columns
 from sobstat.delivered.mapping import UTF_8
 from sobstat.errors import SobstatError, nearest
-from sobstat.extract import CHARACTERS_SAID, ExtractFile, FileFault, sha256
+from sobstat.extract import CHARACTERS_SAID, ExtractFile, FileFault
+from sobstat.fingerprints import sha256
 from sobstat.names import shortened, visible
 from sobstat.warehouse import no_room
 

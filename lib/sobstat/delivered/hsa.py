@@ -23,7 +23,8 @@ from sobstat.contract import Source, quoted, sources
 from sobstat.delivered.county import OVERRIDES, WAYS, county, read_overrides
 from sobstat.delivered.hsa_units import Fields, read_units
 from sobstat.errors import SobstatError
-from sobstat.extract import ExtractFile, FileFault, sha256
+from sobstat.extract import ExtractFile, FileFault
+from sobstat.fingerprints import sha256
 from sobstat.names import visible
 from sobstat.warehouse import attach, session
 
