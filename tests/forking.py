@@ -35,19 +35,24 @@ def interrupt_a_kernel(results: Connection) -> None:
     waiting = prepare_kernel()
     manager = KernelManager(kernel_name="python3", transport="ipc", ip="k")
     manager.start_kernel()
-    kernel = manager.client()
-    kernel.start_channels()
-    kernel.wait_for_ready(timeout=120)
+    try:
+        kernel = manager.client()
+        kernel.start_channels()
+        kernel.wait_for_ready(timeout=120)
 
-    def outcome(code: str, meanwhile=lambda: None) -> str:
-        asked = kernel.execute(code)
-        while kernel.get_iopub_msg(timeout=120)["msg_type"] != "execute_input":
-            pass
-        meanwhile()
-        while (reply := kernel.get_shell_msg(timeout=120))["parent_header"]["msg_id"] != asked:
-            pass
-        return reply["content"].get("ename") or reply["content"]["status"]
+        def outcome(code: str, meanwhile=lambda: None) -> str:
+            asked = kernel.execute(code, stop_on_error=False)  # or what follows at once is passed over
+            meanwhile()
+            while (reply := kernel.get_shell_msg(timeout=120))["parent_header"]["msg_id"] != asked:
+                pass
+            return reply["content"].get("ename") or reply["content"]["status"]
 
-    slept = outcome("import time; time.sleep(600)", manager.interrupt_kernel)
-    results.send((waiting.launched, slept, outcome("1 + 1")))
-    manager.shutdown_kernel(now=True)
+        def interrupt() -> None:
+            while kernel.get_iopub_msg(timeout=120)["msg_type"] != "stream":  # what the cell prints: it runs
+                pass
+            manager.interrupt_kernel()
+
+        slept = outcome("import time; print('running', flush=True); time.sleep(600)", interrupt)
+        results.send((waiting.launched, slept, outcome("1 + 1")))
+    finally:
+        manager.shutdown_kernel(now=True)
