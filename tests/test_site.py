@@ -8,6 +8,7 @@ import pytest
 from sobstat.edition import site as published
 from sobstat.edition.front import absent
 from sobstat.errors import SobstatError
+from sobstat.files import public_files
 from sobstat.months import Month
 
 
@@ -108,7 +109,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path, name):
 def test_public_files_are_public_and_the_umask_comes_back():
     umask = os.umask(0o077)
     try:
-        with published.public_files():
+        with public_files():
             assert os.umask(0o022) == 0o022
         assert os.umask(0o077) == 0o077
     finally:

@@ -7,7 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,10 +105,19 @@ FORMATS = {"csv": to_csv, "json": to_json, "text": to_text}
 
 
 @contextmanager
-def private_files() -> Iterator[None]:
-    """Everything that is created meanwhile is readable by its owner alone."""
-    umask = os.umask(0o077)
+def _with_umask(umask: int) -> Iterator[None]:
+    before = os.umask(umask)
     try:
         yield
     finally:
-        os.umask(umask)
+        os.umask(before)
+
+
+def private_files() -> AbstractContextManager[None]:
+    """Everything that is made meanwhile is readable by its owner alone."""
+    return _with_umask(0o077)
+
+
+def public_files() -> AbstractContextManager[None]:
+    """Everything that is made meanwhile can be read by all, also where the umask would keep it private."""
+    return _with_umask(0o022)

@@ -15,6 +15,7 @@ import duckdb
 
 from sobstat.contract import quoted
 from sobstat.errors import SobstatError
+from sobstat.files import private_files, write_whole
 
 MANIFEST = "lager.json"
 EXPORT = "export-"
@@ -55,7 +56,6 @@ def export(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
     Raises SobstatError if the folder holds something else.
     """
-    from sobstat.files import private_files, write_whole  # with pandas, which reading a folder does not need
     from sobstat.warehouse import SCHEMA_VERSION, table_names
 
     with private_files():

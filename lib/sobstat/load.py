@@ -19,7 +19,6 @@ import duckdb
 from sobstat.contract import TIME_MACRO, quoted, sources
 from sobstat.delivered.hsa import CatalogueReport, convert, find_catalogue
 from sobstat.delivered.mapping import Mapping
-from sobstat.delivered.marks import LOAD
 from sobstat.draft import copy_warehouse, replace, workplace
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, FileFault, find_files, passed_over
@@ -163,7 +162,6 @@ def load_extract(
         result.changed = _brings_something(con, files, result)
         if result.changed:
             _record(con, files, result, number, now)
-        (load,) = con.execute(f"SELECT max_by({LOAD}, laddning) FROM lager.laddning").fetchone()
         if result.changed or older:
             con.commit()
             con.execute("CHECKPOINT lager")
@@ -174,7 +172,7 @@ def load_extract(
         else:
             warehouse.chmod(0o600)
         if database:
-            database.keep_marks(warehouse, load)
+            database.keep_marks(warehouse)
     return result
 
 

@@ -8,11 +8,11 @@ import typer
 
 from sobstat.cli.options import AsJson
 from sobstat.cli.terminal import print_json, progress, say
+from sobstat.scb.params import PARAMS, read_params
 
 app = typer.Typer(help="Fetch what others publish; nothing else of sobstat asks a server for anything.")
 
-# Told here, so that neither the client nor pandas is read for the Tab key.
-PARAMS, OUT, CACHE = Path("params/scb.yml"), Path("data/in"), Path("data/cache/scb")
+OUT, CACHE = Path("data/in"), Path("data/cache/scb")
 
 
 def _years(text: str | None) -> list[int] | None:
@@ -38,7 +38,6 @@ def befolkning(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the population by län, kön and one-year age from SCB, as files of an extract."""
-    from sobstat.scb.params import read_params
     from sobstat.scb.population import fetch_population
 
     wanted = _years(years)

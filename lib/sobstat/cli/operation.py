@@ -23,9 +23,10 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Tell how things stand: what is loaded, due, published and went wrong. Exit code 0 if all is well, 1 if not."""
+    from sobstat.edition.site import runs_folder
     from sobstat.operation.status import read_status
 
-    found = read_status(warehouse, site, runs or site.parent / "runs", read_params(params))
+    found = read_status(warehouse, site, runs or runs_folder(site), read_params(params))
     if as_json:
         print_json(asdict(found))
     else:

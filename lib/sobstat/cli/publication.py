@@ -104,10 +104,11 @@ def republish(
 def withdraw(month: Published, reason: Reason, site: Site = SITE, as_json: AsJson = False) -> None:
     """Take a published edition with all its versions off the site: its addresses say when and why."""
     from sobstat.edition import versions
+    from sobstat.edition.site import withdrawn_folder
     from sobstat.months import Month
 
     others = versions.withdraw(site, Month.parse(month), reason)
-    page, kept = site / month / "index.html", site.parent / "withdrawn"
+    page, kept = site / month / "index.html", withdrawn_folder(site)
     say(f"The edition {month} is withdrawn; a copy for you alone is kept in {kept}. Open:")
     if as_json:
         told = [str(other) for other in others]

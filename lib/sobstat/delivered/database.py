@@ -69,9 +69,9 @@ class Database:
         self.marks = {name: _not_after(mark, now) for name, mark in marks.items()}
         return files
 
-    def keep_marks(self, warehouse: Path, load: str) -> None:
-        """Remember how far it was read; `load` names the warehouse's latest load (see marks.LOAD)."""
-        keep_marks(str(self), self.mapping, warehouse, self.marks, load)
+    def keep_marks(self, warehouse: Path) -> None:
+        """Remember how far it was read by the warehouse's latest load."""
+        keep_marks(str(self), self.mapping, warehouse, self.marks)
 
 
 def open_database(address: str, mapping: Mapping | None) -> Database:

@@ -79,10 +79,7 @@ def _faults() -> Iterator[None]:
             visible(f"not whole, or not well-formed ({shortened(str(error), 80)}); deliver it again.")
         ) from error
     except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno not in (
-            None,
-            errno.EINVAL,
-        ):  # EINVAL: a place before its beginning
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: a place before its start
             raise
         raise FileFault("not a whole zip or gzip file (truncated or damaged); deliver it again.") from error
     except NotImplementedError as error:

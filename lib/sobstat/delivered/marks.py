@@ -19,25 +19,21 @@ Mark = int | Decimal | date | datetime
 _READ = {"int": int, "Decimal": Decimal, "date": date.fromisoformat, "datetime": datetime.fromisoformat}
 
 
-# What names a load, in this warehouse and no other.
-LOAD = "concat(laddning, ' ', tidpunkt)"
-
-
 def read_marks(database: str, mapping: Mapping, warehouse: Path) -> dict[str, Mark]:
     """For each source, the mark that the latest load of it reached; none where all must be read."""
-    kept, marks = _kept(warehouse), {}
+    kept, loads, marks = _kept(warehouse), _loads(warehouse), {}
     for name, source in mapping.items():
         mark = kept.get(f"{database} {name}")
-        if mark and mark["mapping"] == source.fingerprint and _holds(warehouse, mark["load"]):
+        if mark and mark["mapping"] == source.fingerprint and mark["load"] in loads:
             marks[name] = _READ[mark["type"]](mark["mark"])
     return marks
 
 
-def keep_marks(database: str, mapping: Mapping, warehouse: Path, marks: dict[str, Mark], load: str) -> None:
-    """Write the marks that were reached when the warehouse's latest load was `load` (see LOAD)."""
+def keep_marks(database: str, mapping: Mapping, warehouse: Path, marks: dict[str, Mark]) -> None:
+    """Write the marks that were reached by the warehouse's latest load."""
     if not marks:
         return
-    kept = _kept(warehouse)
+    kept, load = _kept(warehouse), _loads(warehouse)[-1]
     for name, mark in marks.items():
         kept[f"{database} {name}"] = {
             "load": load,
@@ -56,11 +52,12 @@ def _kept(warehouse: Path) -> dict[str, dict[str, str]]:
     return json.loads(_file(warehouse).read_text("utf-8")) if _file(warehouse).exists() else {}
 
 
-def _holds(warehouse: Path, load: str) -> bool:
-    """Whether a load is one of the warehouse's, of whatever schema: not so if it was made anew, or is an older copy."""
+def _loads(warehouse: Path) -> list[str]:
+    """What names each load of a warehouse, of whatever schema, and none of another's; oldest first."""
     try:
         with duckdb.connect() as con:
             con.execute(f"ATTACH {quoted(warehouse)} AS lager (READ_ONLY)")
-            return con.execute(f"SELECT count(*) FROM lager.laddning WHERE {LOAD} = ?", [load]).fetchone() == (1,)
+            named = "SELECT concat(laddning, ' ', tidpunkt) FROM lager.laddning ORDER BY laddning"
+            return [name for (name,) in con.execute(named).fetchall()]
     except duckdb.Error:
-        return False
+        return []

@@ -25,7 +25,7 @@ from sobstat.edition.told import tell_changes
 from sobstat.edition.versions import as_replacement, before, compared_with, folder_of, keep_former
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
 from sobstat.errors import ReportError, SobstatError, no_such
-from sobstat.files import write_whole
+from sobstat.files import public_files, write_whole
 from sobstat.months import Month, Period, this_month
 from sobstat.open_data.describe import describe_edition
 from sobstat.periods import months_ending
@@ -61,7 +61,7 @@ def publish(
     is published differently; and ReportError if a page fails or a check does not hold. The site is then as it was.
     """
     run = Record(str(site), str(month or ""))
-    with recorded(run, runs_folder or site.parent / "runs", tell), published.public_files():
+    with recorded(run, runs_folder or published.runs_folder(site), tell), public_files():
         for name in params.notebooks:
             check_notebook(notebooks / f"{name}.ipynb")
         held = holdings(warehouse)

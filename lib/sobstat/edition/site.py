@@ -31,14 +31,14 @@ GONE = ".gone"
 LATEST, START = "senaste", "index.html"
 
 
-@contextmanager
-def public_files() -> Iterator[None]:
-    """Everything that is made meanwhile can be read by all, also where the umask would keep it private."""
-    umask = os.umask(0o022)
-    try:
-        yield
-    finally:
-        os.umask(umask)
+def runs_folder(site: Path) -> Path:
+    """Where the reports of runs stand, unless another folder is named: beside the site."""
+    return site.parent / "runs"
+
+
+def withdrawn_folder(site: Path) -> Path:
+    """Where what is withdrawn is kept, for its owner alone: beside the site."""
+    return site.parent / "withdrawn"
 
 
 def prepare(site: Path) -> None:

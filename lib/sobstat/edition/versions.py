@@ -21,7 +21,7 @@ from sobstat.edition.overview import render_withdrawn
 from sobstat.edition.pages import mark_as_former
 from sobstat.edition.plan import Edition, Previous
 from sobstat.errors import SobstatError
-from sobstat.files import write_whole
+from sobstat.files import public_files, write_whole
 from sobstat.months import Month
 from sobstat.operation.log import event
 
@@ -100,7 +100,7 @@ def withdraw(site: Path, month: Month, reason: str) -> list[Month]:
     """
     if not (site / published.NOW).is_symlink():
         raise SobstatError(f"There is no published site in {site}.")
-    with published.public_files(), published.locked(site):
+    with public_files(), published.locked(site):
         published.settle(site)
         editions = published.addresses(site)
         if str(month) not in editions:
@@ -127,7 +127,7 @@ def withdraw(site: Path, month: Month, reason: str) -> list[Month]:
 
 
 def _keep_privately(site: Path, name: str) -> None:
-    folder = site.parent / "withdrawn"
+    folder = published.withdrawn_folder(site)
     folder.mkdir(mode=0o700, exist_ok=True)
     if not (folder / name).is_dir():
         part = folder / f".{name}"

@@ -21,8 +21,9 @@ from pathlib import Path
 from sobstat.draft import copy_warehouse, sync, workplace
 from sobstat.edition import site as published
 from sobstat.errors import SobstatError
-from sobstat.files import private_files, write_whole
+from sobstat.files import private_files, public_files, write_whole
 from sobstat.fingerprints import sha256
+from sobstat.load_log import log_file
 from sobstat.pseudonyms import KEY_VARIABLE, key_file, part_with, read_key
 from sobstat.warehouse import TEMPORARY, attach, session, table_names
 
@@ -38,9 +39,9 @@ def _places(warehouse: Path, site: Path) -> dict[str, Path]:
     """
     return {
         SITE: site,
-        "withdrawn": site.parent / "withdrawn",
-        "runs": site.parent / "runs",
-        "sobstat.loads.jsonl": warehouse.with_suffix(".loads.jsonl"),
+        "withdrawn": published.withdrawn_folder(site),
+        "runs": published.runs_folder(site),
+        "sobstat.loads.jsonl": log_file(warehouse),
         "sobstat.mask": warehouse.with_suffix(".mask"),
         WAREHOUSE: warehouse,
     }
@@ -97,7 +98,7 @@ def _copy(name: str, place: Path, to: Path) -> None:
 
 def _copy_site(site: Path, to: Path) -> None:
     """Copy the site as readers see it at one moment: its state, and the editions that it names."""
-    with published.public_files():
+    with public_files():
         published.prepare(to)
         state = os.readlink(site / published.NOW)
         shutil.copytree(site / state, to / state, symlinks=True)
@@ -180,7 +181,7 @@ def restore(backup: Path, warehouse: Path, site: Path, *, replace: bool = False)
     standing = [str(place) for place in places.values() if os.path.lexists(place)]
     if standing and not replace:
         raise SobstatError(f"{standing[0]} is there already: give other places, or --replace to lose what is there.")
-    with published.public_files():
+    with public_files():
         site.parent.mkdir(parents=True, exist_ok=True)
     with private_files(), ExitStack() as stack:
         rooms = dict.fromkeys(places, stack.enter_context(workplace(warehouse)))

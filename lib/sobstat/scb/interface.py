@@ -4,7 +4,9 @@ A query names the values of each dimension (code of dimension → codes of value
 eliminated, which gives the total. The number of calls is kept to what the server's own configuration allows.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import quote
 
 from sobstat.errors import SobstatError
@@ -27,12 +29,15 @@ class Metadata:
     dimensions: list[Dimension]
 
 
-class Interface:
+class Interface(ABC):
     """A server of SCB's; the first call asks for its limits.
 
     max_cells  how many figures a query may ask for
     licence    of the data, in the server's words
     """
+
+    # The path of the server's configuration, and what it calls the most figures, the most calls, and in how long.
+    LIMITS: ClassVar[tuple[str, str, str, str]]
 
     def __init__(self, source: Source, params: ScbParams):
         self.address = source.address
@@ -43,13 +48,13 @@ class Interface:
         self._calls.limit(_limit(config, calls, self.address + path), _limit(config, window, self.address + path))
         self.licence = str(config.get("license") or LICENCE)
 
+    @abstractmethod
     def metadata(self, table: str) -> Metadata:
         """What a table holds; raises SobstatError if the server has no such table, or says it in an unknown way."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, table: str, query: Query) -> dict:
         """The answer to a query in JSON-stat 2; raises SobstatError if it is refused."""
-        raise NotImplementedError
 
 
 class Version2(Interface):
