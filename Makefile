@@ -17,7 +17,7 @@ report: $(READY) ## from a fresh machine to a published edition (synthetic data 
 	@$(BIN)/sobstat load data/in --warehouse $(WAREHOUSE)
 	@$(BIN)/sobstat publish --warehouse $(WAREHOUSE) --month $(or $(MONTH),latest) $(if $(REGION),--region "$(REGION)")
 
-test: $(READY) ## from a fresh machine to passed tests: lint, format, everything CI runs
+test: $(READY) .venv/.spark ## from a fresh machine to passed tests: lint, format, everything CI runs
 	$(BIN)/ruff check lib tests notebooks
 	$(BIN)/ruff format --check lib tests notebooks
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # they wait as much as they work
