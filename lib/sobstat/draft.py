@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sobstat.errors import SobstatError
+from sobstat.folder import refuse_folder
 from sobstat.warehouse import TEMPORARY, attach, no_room, session
 
 
@@ -47,6 +48,7 @@ def copy_warehouse(warehouse: Path, to: Path) -> None:
 
     Raises SobstatError if it is none, or is being written by another program.
     """
+    refuse_folder(warehouse)
     with session(spill_in=to.parent) as con:
         if warehouse.with_name(f"{warehouse.name}.wal").exists():  # another program was killed while it wrote
             attach(con, warehouse, write=True, older=True)

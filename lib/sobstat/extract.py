@@ -20,7 +20,8 @@ class ExtractFile:
     """A file of an extract. `number` is its place in file order (sorted by name), `name` is fit to be shown.
 
     `delivered` is the file that came, with its size and hash; `path` is what is read as the contract says: the same
-    file, unless it was converted. With a `mapping`, its columns are read as that says.
+    file, unless it was converted. With a `mapping`, its columns are read as that says. With `rows` it is a piece of a
+    Parquet file: the first row and the last, counted from 1.
     """
 
     number: int
@@ -31,6 +32,7 @@ class ExtractFile:
     sha256: str
     delivered: Path
     mapping: SourceMapping | None = None
+    rows: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, path: Path, number: int, source: Source, name: str, mapping: SourceMapping | None) -> "ExtractFile":

@@ -2,7 +2,8 @@
 
 The whole story is `load_extract`: convert what is delivered in another form, read the files, turn ids into pseudonyms,
 check every row, let the last of several rows with one key win, and merge with what the warehouse holds in a draft of
-it. Only the last step, in which the draft takes the warehouse's place, touches the warehouse.
+it. Only the last step, in which the draft takes the warehouse's place, touches the warehouse. The steps are those of
+into_file.py, or where the warehouse is a folder those of into_folder.py, on Spark.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,19 +17,19 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from sobstat.contract import TIME_MACRO, quoted, sources
+from sobstat.contract import sources
 from sobstat.delivered.hsa import CatalogueReport, convert, find_catalogue
 from sobstat.delivered.mapping import Mapping
-from sobstat.draft import copy_warehouse, replace, workplace
+from sobstat.draft import workplace
+from sobstat.engines import DUCKDB, start_spark
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, FileFault, find_files, passed_over
 from sobstat.files import private_files
-from sobstat.merge import merge
-from sobstat.operation.upgrade import keep_older, upgrade_schema
+from sobstat.folder import refuse_folder
+from sobstat.into_file import IntoFile, Merged, Reading
 from sobstat.pseudonyms import fingerprint, keep_key, key_of
-from sobstat.reading import read_files
-from sobstat.rows import check_rows, make_room, pseudonymise, refuse_too_many_set_aside, set_aside
-from sobstat.warehouse import attach, create, no_room, person_columns, session
+from sobstat.rows import refuse_too_many_set_aside
+from sobstat.warehouse import no_room, session
 
 if TYPE_CHECKING:  # SQLAlchemy is imported by those who load from a database
     from sobstat.delivered.database import Database
@@ -95,11 +96,13 @@ def load_extract(
     max_set_aside: float = MAX_SET_ASIDE,
     now: datetime | None = None,
     progress: Progress = lambda step, done, total: None,
+    engine: str = DUCKDB,
 ) -> LoadResult:
     """Load an extract folder, one file, or what is new in a database, into the warehouse, which is made if it is new.
 
     `mapping` says which files of the folder are not as the contract says; a database has its own.
     `now` is the time of the load (default: the clock's); transactions after it are set aside.
+    `engine`: on `duckdb` the warehouse is a file, on Spark (see engines/) a folder, and a database is not loaded.
     Raises SobstatError if a file or table cannot be read as its source, if more than `max_set_aside` of the rows would
     be set aside, if the key is not the one that the warehouse was loaded with, if the clock went back since the last
     load, if another load is at work or the disk full; the warehouse is then byte for byte as it was.
@@ -111,9 +114,13 @@ def load_extract(
     files = [] if database else find_files(Path(folder), mapping or {}, others=catalogue is not None)
     ignored = [] if database else passed_over(Path(folder), files)
     result = LoadResult(ignored=ignored, created=not warehouse.exists())
-    with private_files(), _room_on_disk(warehouse), workplace(warehouse.resolve()) as own, session(own) as con:
-        con.execute(TIME_MACRO)
-        make_room(con)
+    with (
+        private_files(),
+        _room_on_disk(warehouse),
+        workplace(warehouse.resolve()) as own,
+        session(own) as con,
+        _steps(engine, con, own, warehouse.resolve()) as steps,
+    ):
         faults = []
         if catalogue:
             try:
@@ -128,52 +135,53 @@ def load_extract(
             files = database.read(own, warehouse, now)
             progress("Reading tables", 1, 1)
 
-        def check(file: ExtractFile) -> None:
-            pseudonymise(con, file, key)
-            check_rows(con, file, now)
-
-        read_files(con, files, check, lambda done, total: progress("Reading files", done, total), faults)
+        steps.read(files, Reading(key, now), lambda done, total: progress("Reading files", done, total), faults)
         keep_key(warehouse, key)
         con.execute("INSERT INTO undantag FROM felaktig_rad")
         brought = [source for source in sources().values() if any(file.source == source for file in files)]
         for done, source in enumerate(brought):
             progress("Checking rows", done, len(brought))
-            set_aside(con, source)
+            steps.set_aside(source)
         progress("Checking rows", len(brought), len(brought))
         refuse_too_many_set_aside(con, max_set_aside)
 
         if warehouse.exists() == result.created:
             raise SobstatError(f"The warehouse {warehouse} came or went while the extract was read: load it again.")
-        draft, older = own / "draft.duckdb", None
-        if result.created:
-            attach(con, draft, write=True)
-            create(con, fingerprint(key))
-        else:
-            copy_warehouse(warehouse, draft)
-            older = upgrade_schema(con, draft)
+        steps.open_draft(fingerprint(key), new=result.created)
         con.begin()
         (number,) = con.execute("SELECT coalesce(max(laddning), 0) + 1 FROM lager.laddning").fetchone()
+        synthetic = False
         for done, source in enumerate(brought):
             progress("Merging", done, len(brought))
-            kept, removed = merge(con, source, number)
-            result.removed += removed
-            _reconcile(con, [file for file in files if file.source == source], kept, result)
+            merged = steps.merge(source, number)
+            result.removed += merged.removed
+            synthetic |= merged.synthetic
+            _reconcile(con, [file for file in files if file.source == source], merged, result)
         progress("Merging", len(brought), len(brought))
         result.changed = _brings_something(con, files, result)
         if result.changed:
-            _record(con, files, result, number, now)
-        if result.changed or older:
+            _record(con, files, result, number, now, synthetic)
+            steps.quarantine([file for file in files if result.per_file[file.name].set_aside], number)
+        if result.changed or steps.older:
             con.commit()
-            con.execute("CHECKPOINT lager")
-            con.execute("DETACH lager")
-            if older:
-                result.upgraded = keep_older(warehouse.resolve(), older)
-            replace(warehouse.resolve(), draft)
+            result.upgraded = steps.finish()
         else:
-            warehouse.chmod(0o600)
+            warehouse.chmod(0o700 if warehouse.is_dir() else 0o600)
         if database:
             database.keep_marks(warehouse)
     return result
+
+
+@contextmanager
+def _steps(engine: str, con: duckdb.DuckDBPyConnection, own: Path, warehouse: Path) -> Iterator[IntoFile]:
+    if engine == DUCKDB:
+        refuse_folder(warehouse)
+        yield IntoFile(con, own, warehouse)
+        return
+    from sobstat.into_folder import IntoFolder  # here alone, since few have Spark
+
+    with start_spark(engine) as spark:
+        yield IntoFolder(con, own, warehouse, spark)
 
 
 @contextmanager
@@ -190,17 +198,14 @@ def _room_on_disk(warehouse: Path) -> Iterator[None]:
         ) from error
 
 
-def _reconcile(
-    con: duckdb.DuckDBPyConnection, files: list[ExtractFile], kept: dict[int, int], result: LoadResult
-) -> None:
+def _reconcile(con: duckdb.DuckDBPyConnection, files: list[ExtractFile], merged: Merged, result: LoadResult) -> None:
     """Count what became of every row of a source's files, and check that none disappeared."""
     for file in files:
-        read, repeats, aside = con.execute(
-            "SELECT (SELECT lasta FROM fil WHERE fil = $fil), (SELECT count(*) FROM upprepad WHERE fil = $fil), "
-            "(SELECT count(*) FROM undantag WHERE fil = $fil)",
+        read, aside = con.execute(
+            "SELECT (SELECT lasta FROM fil WHERE fil = $fil), (SELECT count(*) FROM undantag WHERE fil = $fil)",
             {"fil": file.number},
         ).fetchone()
-        count = Count(read, kept.get(file.number, 0), repeats, aside)
+        count = Count(read, merged.kept.get(file.number, 0), merged.repeats.get(file.number, 0), aside)
         if count.read != count.kept + count.repeats + count.set_aside:
             raise RuntimeError(f"{file.name} does not reconcile: {count}")
         result.per_file[file.name] = count
@@ -230,8 +235,9 @@ def _record(
     result: LoadResult,
     number: int,
     now: datetime,
+    synthetic: bool,
 ) -> None:
-    """Add the load to the history, and the rows set aside to the quarantine.
+    """Add the load to the history.
 
     Raises SobstatError if the clock stands before the last load: then one of the two was wrong, and with it what was
     in the future.
@@ -243,9 +249,8 @@ def _record(
             "the clock right; if it was wrong then, load the whole history into a new warehouse. Nothing was loaded."
         )
     con.execute(
-        "INSERT INTO lager.laddning SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(bool_or(starts_with(transaktion_id, 'SYN-')), "
-        "false) FROM rad_arenden",
-        [number, now, version("sobstat"), *astuple(result.total)],
+        "INSERT INTO lager.laddning VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [number, now, version("sobstat"), *astuple(result.total), synthetic],
     )
     for file in files:
         count = result.per_file[file.name]
@@ -255,22 +260,3 @@ def _record(
         )
     for source, notice, rows in result.notices:
         con.execute("INSERT INTO lager.anmarkning VALUES (?, ?, ?, ?)", [number, source, notice, rows])
-    for file in files:
-        if not result.per_file[file.name].set_aside:
-            continue
-        source, persons = file.source, person_columns(file.source)
-        pairs = ", ".join(
-            f"'{name}', CAST(p_{name}.pseudonym AS VARCHAR)" if name in persons else f"'{name}', r.{name}"
-            for name in source.columns
-        )
-        joins = "".join(f" LEFT JOIN pseudonym_{name} AS p_{name} ON p_{name}.id = r.{name}" for name in persons)
-        con.execute(
-            f"""
-            INSERT INTO lager.karantan
-            SELECT {number}, {quoted(file.name)}, u.rad, '{source.name}', u.skal,
-                CASE WHEN r.fil IS NOT NULL THEN CAST(json_object({pairs}) AS VARCHAR) END
-            FROM undantag AS u LEFT JOIN fil_{file.number} AS r ON r.rad = u.rad{joins}
-            WHERE u.fil = {file.number}
-            ORDER BY u.rad
-            """
-        )

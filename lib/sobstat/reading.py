@@ -27,6 +27,7 @@ from sobstat.fingerprints import sha256
 from sobstat.names import shortened, visible
 from sobstat.warehouse import no_room
 
+VANISHED = "the file vanished while it was read; deliver it again."
 # What is held in memory at a time, whatever a file unpacks to.
 LONGEST_ROW = 1_000_000
 ROWS_AT_A_TIME = 100_000
@@ -34,43 +35,59 @@ CHARACTERS_AT_A_TIME = 50_000_000
 csv.field_size_limit(LONGEST_ROW)
 
 
+def make_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables that tell of files, empty."""
+    con.execute("CREATE TABLE felaktig_rad (fil SMALLINT, rad BIGINT, skal VARCHAR)")
+    con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR, lasta BIGINT, forbigangna BIGINT)")
+
+
 def read_files(
     con: duckdb.DuckDBPyConnection,
     files: list[ExtractFile],
-    use: Callable[[ExtractFile], None],
+    read: Callable[[ExtractFile], tuple[int, int]],
     progress=lambda done, total: None,
     faults: Iterable[str] = (),
 ) -> None:
-    """Make a view `fil_<number>` of every file, and have `use` read it once.
+    """Have `read` read every file, and note what it returns: see `read_file`.
 
     `faults` are those of delivered files that could not be converted. Raises SobstatError that lists them, and the
     fault of every file that cannot be read as its source.
     """
-    con.execute("CREATE TABLE felaktig_rad (fil SMALLINT, rad BIGINT, skal VARCHAR)")
-    con.execute("CREATE TABLE fil (fil SMALLINT, namn VARCHAR, kalla VARCHAR, lasta BIGINT, forbigangna BIGINT)")
     faults = list(faults)
     for done, file in enumerate(files):
         progress(done, len(files))
-        read = _read_parquet if file.path.suffix.lower() == ".parquet" else _read_csv
         try:
-            read(con, file, use)
+            rows, passed_over = read(file)
             if sha256(file.delivered) != file.sha256:
                 raise FileFault("the file changed while it was read; load it when it is complete.")
         except FileFault as fault:
             faults.append(f"{file.name}: {fault}")
         except FileNotFoundError:
-            faults.append(f"{file.name}: the file vanished while it was read; deliver it again.")
+            faults.append(f"{file.name}: {VANISHED}")
         else:
             con.execute(
-                f"INSERT INTO fil SELECT $fil, $namn, $kalla, (SELECT count(*) FROM fil_{file.number})"
-                " + (SELECT count(*) FROM felaktig_rad WHERE fil = $fil), "
-                f"(SELECT count(*) FROM inlast_{file.number}) - (SELECT count(*) FROM fil_{file.number})",
-                {"fil": file.number, "namn": file.name, "kalla": file.source.name},
+                "INSERT INTO fil VALUES (?, ?, ?, ?, ?)",
+                [file.number, file.name, file.source.name, rows, passed_over],
             )
     progress(len(files), len(files))
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise SobstatError(f"{len(faults)} file(s) cannot be read; nothing was loaded.\n{listed}")
+
+
+def is_parquet(file: ExtractFile) -> bool:
+    return file.path.suffix.lower() == ".parquet"
+
+
+def read_file(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callable[[ExtractFile], None]) -> tuple[int, int]:
+    """Make a view `fil_<number>` of the file, and have `use` read it once; returns how many rows it has, and how many
+    more its mapping passes over. Raises FileFault if it cannot be read as its source.
+    """
+    (_read_parquet if is_parquet(file) else _read_csv)(con, file, use)
+    return con.execute(
+        f"SELECT hela + (SELECT count(*) FROM felaktig_rad WHERE fil = {file.number}), "
+        f"(SELECT count(*) FROM inlast_{file.number}) - hela FROM (SELECT count(*) AS hela FROM fil_{file.number})"
+    ).fetchone()
 
 
 def _check_header(columns: list[str], found: list[str], delimiter: str) -> None:
@@ -113,7 +130,8 @@ def _read_parquet(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callab
     as_text = ", ".join(f"{_as_text(name, types[name])} AS k{at}" for at, name in enumerate(file.columns))
     # A column of the file's own may have that name; counting takes longer.
     rad = "row_number() OVER ()" if "file_row_number" in types else "file_row_number + 1"
-    con.execute(f"CREATE VIEW inlast_{file.number} AS SELECT {rad} AS rad, {as_text} FROM {scan}")
+    which = f"rad BETWEEN {file.rows[0]} AND {file.rows[1]}" if file.rows else "true"
+    con.execute(f"CREATE VIEW inlast_{file.number} AS FROM (SELECT {rad} AS rad, {as_text} FROM {scan}) WHERE {which}")
     try:
         _create_view(con, file)
         use(file)

@@ -12,7 +12,7 @@ from datetime import datetime
 import duckdb
 import pandas as pd
 
-from sobstat.contract import COLUMN_TYPES, Source, sources
+from sobstat.contract import COLUMN_TYPES, Source, quoted, sources
 from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile
 from sobstat.pseudonyms import Key, pseudonyms
@@ -121,11 +121,13 @@ def set_aside(con: duckdb.DuckDBPyConnection, source: Source) -> None:
         """
     )
     con.execute("INSERT INTO upprepad SELECT fil, rad FROM tidigare WHERE lika")
-    con.execute(
-        f"INSERT INTO undantag SELECT fil, rad, 'another row with the same {key} comes later' "
-        "FROM tidigare WHERE NOT lika"
-    )
+    con.execute(f"INSERT INTO undantag SELECT fil, rad, {quoted(superseded(source))} FROM tidigare WHERE NOT lika")
     con.execute("DROP TABLE tidigare")
+
+
+def superseded(source: Source) -> str:
+    """Why a row is set aside that another one of the extract replaces."""
+    return f"another row with the same {stored_key(source)} comes later"
 
 
 def refuse_too_many_set_aside(con: duckdb.DuckDBPyConnection, max_set_aside: float) -> None:

@@ -20,7 +20,7 @@ import duckdb
 
 from sobstat.contract import COLUMN_TYPES, Source, quoted, sources
 from sobstat.errors import SobstatError
-from sobstat.folder import attach_folder
+from sobstat.folder import attach_folder, refuse_folder
 from sobstat.months import Month, this_month
 
 # How many threads a session may use; by default, one for each core.
@@ -191,8 +191,8 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
     Raises SobstatError if it does not exist, is no warehouse, is of another version, or is in use.
     """
     if warehouse.is_dir():
-        if write or older:
-            raise SobstatError(f"{warehouse} is a folder: load into a warehouse file, and export that to the folder.")
+        if write:
+            refuse_folder(warehouse)
         return attach_folder(con, warehouse)
     if not write and not warehouse.is_file():
         raise SobstatError(f"There is no warehouse {warehouse}: make one with `sobstat load DIR`.")

@@ -54,6 +54,7 @@ _add(
     "load data/in --json",
     "load hsaunits.zip",
     "load data/logg --mapping params/mapping_example.yml",
+    "load data/in --warehouse data/lager --engine spark",
     "load postgresql://lasare@db.example/sob --mapping params/sob_postgresql.yml",
 )
 app.add_typer(fetch.app, name="fetch", rich_help_panel="Data")

@@ -8,6 +8,7 @@ import typer
 
 from sobstat.cli.options import AsJson, LastMonth, Warehouse
 from sobstat.cli.terminal import print_json, progress, say, say_wrong
+from sobstat.engines import DUCKDB
 from sobstat.warehouse import DEFAULT_WAREHOUSE
 
 
@@ -42,6 +43,12 @@ def load(
             help="Fail if more than this share of the rows cannot be used; 1 to go on whatever.", min=0, max=1
         ),
     ] = 0.01,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="What loads: duckdb into a file; spark, or a Spark Connect server's sc://host:port, into a folder."
+        ),
+    ] = DUCKDB,
     as_json: AsJson = False,
 ) -> None:
     """Load an extract folder, or what is new in a database, into the warehouse, all or nothing."""
@@ -56,7 +63,9 @@ def load(
 
         folder = open_database(source, mapped)
     with logged(folder, warehouse, say_wrong) as log, progress() as show:
-        result = load_extract(folder, warehouse, mapping=mapped, max_set_aside=max_set_aside, progress=show)
+        result = load_extract(
+            folder, warehouse, mapping=mapped, max_set_aside=max_set_aside, progress=show, engine=engine
+        )
         log.outcome = "loaded" if result.changed else "nothing new"
         log.hsa = result.hsa and asdict(result.hsa)
         log.rows = asdict(result.total)

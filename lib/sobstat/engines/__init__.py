@@ -10,12 +10,16 @@ All SQL is written once, in DuckDB's dialect. A session on Spark has what the li
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from sobstat.errors import SobstatError
 from sobstat.folder import tables
 from sobstat.warehouse import attach, session
+
+if TYPE_CHECKING:  # few have Spark
+    from sobstat.engines.spark import Spark
 
 DUCKDB = "duckdb"
 SPARK = "spark"
@@ -35,22 +39,26 @@ def open_warehouse(warehouse: Path, engine: str = DUCKDB) -> Iterator[duckdb.Duc
             attach(con, warehouse)
             yield con
         return
-    if engine != SPARK and not engine.startswith(CONNECT):
-        raise SobstatError(
-            f"There is no engine {engine!r}: choose {DUCKDB}, {SPARK}, or a Spark Connect server's sc://…"
-        )
     held = tables(warehouse)
-    with closing(_spark(engine)) as con:
+    with start_spark(engine) as con:
         con.attach(held)
         yield con
 
 
-def _spark(engine: str):
-    """A session on Spark; raises SobstatError if it is not installed, or does not start."""
+@contextmanager
+def start_spark(engine: str) -> Iterator["Spark"]:
+    """A session on Spark (`spark`, or an address sc://…); raises SobstatError for another engine, or if Spark is not
+    installed or does not start.
+    """
+    if engine != SPARK and not engine.startswith(CONNECT):
+        raise SobstatError(
+            f"There is no engine {engine!r}: choose {DUCKDB}, {SPARK}, or a Spark Connect server's sc://…"
+        )
     try:
         from sobstat.engines.spark import Spark
     except ImportError as error:
         raise SobstatError(
             f"The engine spark is not installed ({error.name} is missing): `make spark` installs it."
         ) from error
-    return Spark(engine)
+    with closing(Spark(engine)) as con:
+        yield con

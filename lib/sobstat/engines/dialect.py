@@ -7,6 +7,7 @@ not compared.
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.transforms import eliminate_window_clause
 
 from sobstat.errors import SobstatError
 
@@ -15,12 +16,13 @@ STRUCTURE = {
     *("Select", "Column", "Identifier", "Star", "Literal", "Boolean", "Null", "Placeholder", "Paren", "Tuple", "Var"),
     *("From", "Table", "TableAlias", "Subquery", "Alias", "With", "CTE", "Union", "Join", "Where", "Having", "Qualify"),
     *("Group", "GroupingSets", "Cube", "Distinct", "Filter", "Window", "Order", "Ordered", "Limit", "Describe"),
-    *("Create", "Properties", "TemporaryProperty", "DataType", "Array", "Explode"),
+    *("Create", "Properties", "TemporaryProperty", "DataType", "Array", "Explode", "WindowSpec"),
 }
 FUNCTIONS = {
     *("And", "Or", "Not", "Is", "In", "EQ", "NEQ", "GT", "GTE", "LT", "LTE", "NullSafeEQ", "NullSafeNEQ", "Exists"),
     *("Case", "If", "Coalesce", "Least", "Left", "StartsWith", "DateFromParts", "DayOfWeekIso"),
     *("Count", "Sum", "Max", "Min", "LogicalOr", "Grouping", "RowNumber", "Lead"),
+    *("FirstValue", "LastValue", "IgnoreNulls"),
 }
 
 
@@ -37,6 +39,7 @@ def to_spark(sql: str, values: dict | None = None) -> exp.Expression:
                 f"The engine spark does not run {_name(node)} ({node.sql('duckdb')}): what it gives there has not been "
                 "compared with duckdb. Use duckdb, or compare it in tests/test_engines.py and add it to dialect.py."
             )
+    tree = tree.transform(lambda node: eliminate_window_clause(node) if isinstance(node, exp.Select) else node)
     return tree.transform(lambda node: _translated(node, values or {}))
 
 

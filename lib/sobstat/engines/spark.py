@@ -2,8 +2,9 @@
 
 import os
 import re
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +30,7 @@ LOCAL = {
     "spark.master": "local[*]",
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
+    "spark.io.encryption.enabled": "true",  # what it keeps on the disk meanwhile
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -79,6 +81,27 @@ class Spark:
                 frame = frame.localCheckpoint(eager=False)
             frame.createOrReplaceTempView(tree.this.name)
 
+    def write(self, sql: str, folder: Path, by: str | None = None, order: str | None = None) -> list[Path]:
+        """Write what a query finds as Parquet files, with a column `by` in a folder for each value, and the rows of
+        each in `order`; returns the files.
+        """
+        with _said_in_a_sentence():
+            frame = self.session.sql(text(to_spark(sql)))
+            if by:
+                frame = frame.repartition(by).sortWithinPartitions(by, order)
+            writer = frame.write.option("compression", "zstd")
+            (writer.partitionBy(by) if by else writer).parquet(PATTERN.sub(r"\\\g<0>", str(folder)))
+        return sorted(folder.rglob("*.parquet"))
+
+    def in_tasks(self, work: Callable, pieces: pa.Table, columns: pa.Schema) -> pa.Table:
+        """Have `work` done in Spark's tasks, one for each row of `pieces`, and gather what they find, in no order.
+
+        `work` takes batches of Arrow and gives such, with these columns. It is pickled, and so are its arguments.
+        """
+        with _said_in_a_sentence():
+            frame = self.session.createDataFrame(pieces).coalesce(1).repartition(pieces.num_rows)
+            return frame.mapInArrow(work, from_arrow_schema(columns)).toArrow()
+
     def close(self) -> None:
         """Let go of the session's views, and with them of what is kept."""
         for view in self.session.catalog.listTables():
@@ -91,6 +114,7 @@ def _session(engine: str) -> SparkSession:
     builder = SparkSession.builder.appName("sobstat")
     if engine.startswith(CONNECT):
         return builder.remote(engine).create()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # tasks in Python are run by this one
     return builder.config(map=LOCAL).getOrCreate().newSession()
 
 

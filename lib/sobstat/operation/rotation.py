@@ -17,6 +17,7 @@ from sobstat.contract import Source, quoted, sources
 from sobstat.draft import replace, sync, workplace
 from sobstat.errors import SobstatError
 from sobstat.files import private_files
+from sobstat.folder import refuse_folder
 from sobstat.pseudonyms import KEY_VARIABLE, Key, fingerprint, keep_key, key_of, new_part, read_key, renewed
 from sobstat.warehouse import attach, person_columns, session, stored_name, table_names, table_of
 
@@ -29,6 +30,7 @@ def rotate_key(warehouse: Path, progress: Callable[[str, int, int], None] = lamb
     or if a load is at work; key and warehouse are then as they were.
     """
     warehouse = warehouse.resolve()
+    refuse_folder(warehouse)
     with private_files(), workplace(warehouse) as own, session(own) as con:
         key, held = read_key(warehouse), key_of(warehouse)
         attach(con, warehouse)
