@@ -61,6 +61,17 @@ QUERIES = [
     FROM rader WHERE EXISTS (SELECT 1 FROM rader AS r WHERE r.tal = rader.annat)
     QUALIFY row_number() OVER (PARTITION BY grupp ORDER BY n) < 3 ORDER BY n
     """,
+    """
+    SELECT n, first_value(CASE WHEN tal > 0 THEN dag END IGNORE NULLS)
+            OVER (g ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS nasta,
+        last_value(ord IGNORE NULLS) OVER (g ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS senaste
+    FROM rader WINDOW g AS (PARTITION BY grupp ORDER BY dag, n) ORDER BY n
+    """,
+    """
+    WITH hog AS (SELECT tal, grupp FROM rader WHERE n > 3)
+    SELECT n FROM rader AS r SEMI JOIN hog USING (tal) ANTI JOIN (SELECT 'b' AS grupp, 7 AS tal) AS s USING (grupp, tal)
+    UNION ALL SELECT n FROM rader ANTI JOIN hog USING (tal) ORDER BY n
+    """,
 ]
 VALUES = {"dag": date(2025, 12, 29), "ord": "it's", "tom": None}
 

@@ -95,8 +95,7 @@ class IntoFolder(IntoFile):
             self.rewritten |= _tables(source)
             return super().merge(source, number)
         table = table_of(source)
-        held = self.held.get(table) or write_table(self.con, table, self.own / table)
-        merged, gone = merge(self.spark, source, number, held, self.new)
+        merged, gone = merge(self.spark, source, number, self.held.get(table, []), self.new)
         self.gone |= set(gone)
         for file, rows in self.equal.items():
             merged.repeats[file] = merged.repeats.get(file, 0) + rows

@@ -25,13 +25,16 @@ def set_aside_earlier(
     their key, and how many are equal to it, by file.
     """
     key, columns = stored_key(source), ", ".join(["fil", "rad", *stored_columns(source)])
-    spark.attach({"provad": checked})
-    spark.execute(f"CREATE TEMP VIEW duglig AS SELECT {columns} FROM lager.provad WHERE skal IS NULL")
+    usable = f"SELECT {columns} FROM lager.provad_{source.name} WHERE skal IS NULL"
+    spark.attach({f"provad_{source.name}": checked})
+    spark.execute(f"CREATE TEMP VIEW rad_{source.name} AS {usable}")
+    spark.execute(f"CREATE TEMP TABLE flera AS SELECT {key} FROM rad_{source.name} GROUP BY {key} HAVING count(*) > 1")
+    if not spark.execute("SELECT 1 FROM flera LIMIT 1").fetchall():
+        return [], {}
     spark.execute(
         f"""
         CREATE TEMP TABLE tidigare AS
-        WITH flera AS (SELECT {key} FROM duglig GROUP BY {key} HAVING count(*) > 1),
-        berord AS (SELECT {columns} FROM duglig SEMI JOIN flera USING ({key})),
+        WITH berord AS ({usable.replace("WHERE", f"SEMI JOIN flera USING ({key}) WHERE")}),
         sista AS (
             SELECT {columns} FROM berord
             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY fil DESC, rad DESC) = 1
@@ -40,11 +43,11 @@ def set_aside_earlier(
         FROM berord AS r JOIN sista AS s ON {_same_key(source, "r", "s")} WHERE r.fil <> s.fil OR r.rad <> s.rad
         """
     )
+    spark.execute(
+        f"CREATE TEMP VIEW rad_{source.name} AS {usable.replace('WHERE', 'ANTI JOIN tidigare USING (fil, rad) WHERE')}"
+    )
     equal = dict(spark.execute("SELECT fil, count(*) FROM tidigare WHERE lika GROUP BY fil").fetchall())
-    others = spark.execute("SELECT fil, rad FROM tidigare WHERE NOT lika").fetchall()
-    last = " ANTI JOIN tidigare USING (fil, rad)" if equal or others else ""
-    spark.execute(f"CREATE TEMP VIEW rad_{source.name} AS SELECT {columns} FROM duglig{last}")
-    return others, equal
+    return spark.execute("SELECT fil, rad FROM tidigare WHERE NOT lika").fetchall(), equal
 
 
 def merge(spark: Spark, source: Source, number: int, held: list[Path], into: Path) -> tuple[Merged, list[Path]]:
@@ -55,73 +58,81 @@ def merge(spark: Spark, source: Source, number: int, held: list[Path], into: Pat
     and the files whose place new ones take.
     """
     table, key, columns = table_of(source), stored_key(source), ", ".join(stored_columns(source))
-    rad = f"rad_{source.name}"
-    month = MONTH if table == MONTHLY else "''"
-    spark.attach({table: held})
+    stored = ", ".join([columns, "laddning", *FOLLOWING.get(source.name, {})])
+    month, rad = MONTH if table == MONTHLY else "''", f"rad_{source.name}"
+    if held:
+        spark.attach({table: held})
 
     def attach(name: str, rows: str, on: str) -> list[Path]:
-        """Make the months of the table in which something has `on` in common with `rows` known as `lager.<name>`."""
+        """Make the months of the table in which something has `on` in common with `rows` known as `lager.<name>`;
+        returns their files.
+        """
         query = f"SELECT DISTINCT {month} FROM lager.{table} SEMI JOIN {rows} USING ({on})"
-        months = {found for (found,) in spark.execute(query).fetchall()}
+        months = {found for (found,) in spark.execute(query).fetchall()} if held else {}
         files = [file for file in held if month_of(file) in months]
-        spark.attach({name: files or held[:1]})  # where none has, no row of the first has either
+        if files:
+            spark.attach({name: files})
         return files
 
-    known = attach("samma", rad, key)
-    joined = f"lager.samma AS s ON {_same_key(source, 'r', 's')}"
-    is_held, is_same = f"s.{source.key[0]} IS NOT NULL", same_row(source, "r", "s")
-    of_rows = ", ".join(f"r.{name}" for name in ["fil", "rad", *stored_columns(source)])
-    spark.execute(
-        f"CREATE TEMP TABLE ny AS SELECT {of_rows}, {is_held} AS ersatter FROM {rad} AS r LEFT JOIN {joined} "
-        f"WHERE NOT ({is_held} AND {is_same})"
-    )
-    marked = f"coalesce(bool_or(starts_with({source.key[0]}, 'SYN-')), false)"
-    counts = spark.execute(
-        f"SELECT fil, count(*), count(*) FILTER (ersatter), {marked} FROM ny GROUP BY fil"
-    ).fetchall()
-    merged = Merged({fil: rows for fil, rows, *_ in counts}, {}, synthetic=any(made_up for *_, made_up in counts))
-    if known:
-        query = f"SELECT r.fil, count(*) FROM {rad} AS r JOIN {joined} WHERE {is_same} GROUP BY r.fil"
-        merged.repeats = dict(spark.execute(query).fetchall())
-    if not merged.kept:
-        return merged, []
-    if any(replacing for _, _, replacing, _ in counts):
-        query = f"SELECT {columns}, laddning, {number} AS ersatt FROM lager.samma SEMI JOIN ny USING ({key})"
-        spark.write(query, into / f"ersatt_{table}")
+    def write(rows: str) -> list[Path]:
+        if table == MONTHLY:
+            return spark.write(
+                f"SELECT *, {MONTH} AS manad FROM ({rows}) AS t", into / table, "manad", ORDER[source.name]
+            )
+        return spark.write(rows, into / table)
 
-    stored = ", ".join([columns, "laddning", *FOLLOWING.get(source.name, {})])
-    if source.name in FOLLOWING:
+    known, repeats = attach("samma", rad, key), {}
+    if known:
+        joined = f"lager.samma AS s ON {_same_key(source, 'r', 's')}"
+        of_rows = ", ".join(f"r.{name}" for name in ["fil", "rad", *stored_columns(source)])
+        is_held, is_same = f"s.{source.key[0]} IS NOT NULL", same_row(source, "r", "s")
         spark.execute(
-            f"CREATE TEMP VIEW berord AS SELECT arende_id FROM ny UNION "
-            f"SELECT arende_id FROM lager.samma SEMI JOIN ny USING ({key})"
+            f"CREATE TEMP TABLE ny AS SELECT {of_rows}, {is_held} AS ersatter FROM {rad} AS r LEFT JOIN {joined} "
+            f"WHERE NOT ({is_held} AND {is_same})"
         )
-        attach("arende", "berord", "arende_id")
-        spark.execute(f"CREATE TEMP TABLE skriven AS SELECT {stored} FROM ({_followed(source, number)}) AS f")
+        query = f"SELECT r.fil, count(*) FROM {rad} AS r JOIN {joined} WHERE {is_same} GROUP BY r.fil"
+        repeats = dict(spark.execute(query).fetchall())
     else:
-        spark.execute(f"CREATE TEMP VIEW skriven AS SELECT {columns}, {number} AS laddning FROM ny")
-    gone = attach("gammal", "skriven", key)
-    query = f"SELECT {stored} FROM skriven"
+        spark.execute(f"CREATE TEMP VIEW ny AS SELECT *, false AS ersatter FROM {rad}")
+    marked = f"coalesce(bool_or(starts_with({source.key[0]}, 'SYN-')), false)"
+    query = f"SELECT fil, count(*), count(*) FILTER (ersatter), {marked} FROM ny GROUP BY fil"
+    counts = spark.execute(query).fetchall()
+    kept = {file: rows for file, rows, *_ in counts}
+    merged = Merged(kept, repeats, synthetic=any(made_up for *_, made_up in counts))
+    if not kept:
+        return merged, []
+    replaces = f"FROM lager.samma SEMI JOIN ny USING ({key})" if any(rows for _, _, rows, _ in counts) else ""
+    if replaces:
+        spark.write(f"SELECT {columns}, laddning, {number} AS ersatt {replaces}", into / f"ersatt_{table}")
+
+    rows = f"SELECT {columns}, {number} AS laddning FROM ny"
+    if source.name in FOLLOWING:
+        touched = f" UNION SELECT arende_id {replaces}" if replaces else ""
+        spark.execute(f"CREATE TEMP VIEW berord AS SELECT arende_id FROM ny{touched}")
+        rows = _followed(source, number, held=bool(attach("arende", "berord", "arende_id")))
+    spark.attach({"skriven": write(f"SELECT {stored} FROM ({rows}) AS r")})
+    gone = attach("gammal", "lager.skriven", key)
     if gone:
-        query += f" UNION ALL SELECT {stored} FROM lager.gammal ANTI JOIN skriven USING ({key})"
-    if table == MONTHLY:
-        query = f"SELECT {stored}, {MONTH} AS manad FROM ({query}) AS t"
-        spark.write(query, into / table, "manad", ORDER[source.name])
-    else:
-        spark.write(query, into / table)
+        write(f"SELECT {stored} FROM lager.gammal ANTI JOIN lager.skriven USING ({key})")
     return merged, gone
 
 
-def _followed(source: Source, number: int) -> str:
-    """SQL: the rows of `ny`, and those held in the ärenden `berord` which something else follows now."""
+def _followed(source: Source, number: int, *, held: bool) -> str:
+    """SQL: the rows of `ny`, and if any are `held` in the ärenden `berord`, those of them which something else follows
+    now.
+    """
     columns, key, following = ", ".join(stored_columns(source)), stored_key(source), FOLLOWING[source.name]
+    rows = f"SELECT {columns}, {number} AS laddning FROM ny"
+    if not held:
+        return with_following(rows)
+    before = ", ".join(f"NULL AS fore_{name}" for name in following)
     rows = with_following(
-        f"SELECT {columns}, {number} AS laddning, true AS ar_ny, "
-        f"{', '.join(f'NULL AS fore_{name}' for name in following)} FROM ny UNION ALL "
+        f"SELECT *, true AS ar_ny, {before} FROM ({rows}) AS n UNION ALL "
         f"SELECT {columns}, laddning, false, {', '.join(following)} FROM lager.arende "
         f"SEMI JOIN berord USING (arende_id) ANTI JOIN ny USING ({key})"
     )
     changed = " OR ".join(f"{name} IS DISTINCT FROM fore_{name}" for name in following)
-    return f"SELECT * FROM ({rows}) AS r WHERE ar_ny OR {changed}"
+    return f"SELECT * FROM ({rows}) AS f WHERE ar_ny OR {changed}"
 
 
 def _same_key(source: Source, left: str, right: str) -> str:

@@ -87,7 +87,7 @@ def read_file(con: duckdb.DuckDBPyConnection, file: ExtractFile, use: Callable[[
     return con.execute(
         f"SELECT hela + (SELECT count(*) FROM felaktig_rad WHERE fil = {file.number}), "
         f"(SELECT count(*) FROM inlast_{file.number}) - hela FROM (SELECT count(*) AS hela FROM fil_{file.number})"
-    ).fetchone()
+    ).fetchall()[0]
 
 
 def _check_header(columns: list[str], found: list[str], delimiter: str) -> None:

@@ -82,14 +82,14 @@ class Spark:
             frame.createOrReplaceTempView(tree.this.name)
 
     def write(self, sql: str, folder: Path, by: str | None = None, order: str | None = None) -> list[Path]:
-        """Write what a query finds as Parquet files, with a column `by` in a folder for each value, and the rows of
-        each in `order`; returns the files.
+        """Add what a query finds to a folder as Parquet files, with a column `by` in a folder for each value, and the
+        rows of each in `order`; returns the folder's files.
         """
         with _said_in_a_sentence():
             frame = self.session.sql(text(to_spark(sql)))
             if by:
                 frame = frame.repartition(by).sortWithinPartitions(by, order)
-            writer = frame.write.option("compression", "zstd")
+            writer = frame.write.mode("append").option("compression", "zstd")
             (writer.partitionBy(by) if by else writer).parquet(PATTERN.sub(r"\\\g<0>", str(folder)))
         return sorted(folder.rglob("*.parquet"))
 
