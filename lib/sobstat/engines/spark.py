@@ -30,7 +30,7 @@ LOCAL = {
     "spark.master": "local[*]",
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
-    "spark.io.encryption.enabled": "true",  # what it keeps on the disk meanwhile
+    "spark.io.encryption.enabled": "true",  # of what it keeps on the disk meanwhile
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -50,7 +50,7 @@ class Spark:
         except (PySparkException, RuntimeError) as error:
             raise SobstatError(f"The engine {engine} does not start ({_first_line(error)}): is Java there?") from error
         self.session.conf.set("spark.sql.session.timeZone", "Europe/Stockholm")
-        self._results = duckdb.connect()
+        self._results, self._kept = duckdb.connect(), {}
 
     def attach(self, held: dict[str, list[Path]]) -> None:
         """Make the tables of a warehouse's folder (folder.tables) known as `lager.…`."""
@@ -79,6 +79,7 @@ class Spark:
             frame = self.session.sql(text(tree.expression))
             if tree.kind == "TABLE":  # cut off from how it came about: planning with that takes most of the time
                 frame = frame.localCheckpoint(eager=False)
+                self._kept[tree.this.name] = frame  # a Connect server forgets what its client does
             frame.createOrReplaceTempView(tree.this.name)
 
     def write(self, sql: str, folder: Path, by: str | None = None, order: str | None = None) -> list[Path]:
