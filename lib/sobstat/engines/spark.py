@@ -50,7 +50,8 @@ class Spark:
         except (PySparkException, RuntimeError) as error:
             raise SobstatError(f"The engine {engine} does not start ({_first_line(error)}): is Java there?") from error
         self.session.conf.set("spark.sql.session.timeZone", "Europe/Stockholm")
-        self._results, self._kept = duckdb.connect(), {}
+        self._results = duckdb.connect()
+        self._connected = engine.startswith(CONNECT)
 
     def attach(self, held: dict[str, list[Path]]) -> None:
         """Make the tables of a warehouse's folder (folder.tables) known as `lager.…`."""
@@ -79,7 +80,7 @@ class Spark:
             frame = self.session.sql(text(tree.expression))
             if tree.kind == "TABLE":  # cut off from how it came about: planning with that takes most of the time
                 frame = frame.localCheckpoint(eager=False)
-                self._kept[tree.this.name] = frame  # a Connect server forgets what its client does
+                frame._session = self.session  # a Connect client gives it to the first session of the process
             frame.createOrReplaceTempView(tree.this.name)
 
     def write(self, sql: str, folder: Path, by: str | None = None, order: str | None = None) -> list[Path]:
@@ -108,6 +109,8 @@ class Spark:
         for view in self.session.catalog.listTables():
             self.session.catalog.dropTempView(view.name)
         self._results.close()
+        if self._connected:
+            self.session.stop()  # the server's part of it; a local Spark goes on, for other sessions
 
 
 def _session(engine: str) -> SparkSession:
