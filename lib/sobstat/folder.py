@@ -1,8 +1,8 @@
 """The warehouse as a folder of Parquet files, which DuckDB and Spark both read.
 
 `lager.json` names the files of each table, and the version of their schema; what it does not name is not there. An
-export writes new files beside the old ones, and then replaces `lager.json`: whoever reads meets the old warehouse or
-the new one. Transactions lie in a folder for each month.
+export, or a load on Spark (into_folder.py), writes new files beside the old ones and then replaces `lager.json`: who
+reads meets the old warehouse or the new one. Transactions lie in a folder for each month.
 """
 
 import glob

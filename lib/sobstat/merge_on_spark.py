@@ -25,16 +25,16 @@ def set_aside_earlier(
     their key, and how many are equal to it, by file.
     """
     key, columns = stored_key(source), ", ".join(["fil", "rad", *stored_columns(source)])
-    usable = f"SELECT {columns} FROM lager.provad_{source.name} WHERE skal IS NULL"
+    checked_rows, usable = f"lager.provad_{source.name}", f"rad_{source.name}"
     spark.attach({f"provad_{source.name}": checked})
-    spark.execute(f"CREATE TEMP VIEW rad_{source.name} AS {usable}")
-    spark.execute(f"CREATE TEMP TABLE flera AS SELECT {key} FROM rad_{source.name} GROUP BY {key} HAVING count(*) > 1")
+    spark.execute(f"CREATE TEMP VIEW {usable} AS SELECT {columns} FROM {checked_rows} WHERE skal IS NULL")
+    spark.execute(f"CREATE TEMP TABLE flera AS SELECT {key} FROM {usable} GROUP BY {key} HAVING count(*) > 1")
     if not spark.execute("SELECT 1 FROM flera LIMIT 1").fetchall():
         return [], {}
     spark.execute(
         f"""
         CREATE TEMP TABLE tidigare AS
-        WITH berord AS ({usable.replace("WHERE", f"SEMI JOIN flera USING ({key}) WHERE")}),
+        WITH berord AS (SELECT {columns} FROM {usable} SEMI JOIN flera USING ({key})),
         sista AS (
             SELECT {columns} FROM berord
             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY fil DESC, rad DESC) = 1
@@ -44,7 +44,8 @@ def set_aside_earlier(
         """
     )
     spark.execute(
-        f"CREATE TEMP VIEW rad_{source.name} AS {usable.replace('WHERE', 'ANTI JOIN tidigare USING (fil, rad) WHERE')}"
+        f"CREATE TEMP VIEW {usable} AS SELECT {columns} FROM {checked_rows} ANTI JOIN tidigare USING (fil, rad) "
+        "WHERE skal IS NULL"
     )
     equal = dict(spark.execute("SELECT fil, count(*) FROM tidigare WHERE lika GROUP BY fil").fetchall())
     return spark.execute("SELECT fil, rad FROM tidigare WHERE NOT lika").fetchall(), equal
