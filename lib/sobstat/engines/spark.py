@@ -37,8 +37,6 @@ LOCAL = {
     "spark.sql.shuffle.partitions": str(os.cpu_count()),
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",  # no job to look at a few hundred files
 }
-# What would be a pattern in a path, as Hadoop reads it.
-PATTERN = re.compile(r"[][{}*?\\]")
 
 
 class Spark:
@@ -58,7 +56,7 @@ class Spark:
         for name, files in held.items():
             # Told here, the columns need no job on Spark to find them.
             columns = from_arrow_schema(pq.read_schema(files[0]), prefer_timestamp_ntz=True)
-            paths = [PATTERN.sub(r"\\\g<0>", str(file.resolve())) for file in files]
+            paths = [_path(file.resolve()) for file in files]
             with _said_in_a_sentence():
                 self.session.read.schema(columns).parquet(*paths).createOrReplaceTempView(f"lager_{name}")
 
@@ -92,7 +90,7 @@ class Spark:
             if by:
                 frame = frame.repartition(by).sortWithinPartitions(by, order)
             writer = frame.write.mode("append").option("compression", "zstd")
-            (writer.partitionBy(by) if by else writer).parquet(PATTERN.sub(r"\\\g<0>", str(folder)))
+            (writer.partitionBy(by) if by else writer).parquet(_path(folder))
         return sorted(folder.rglob("*.parquet"))
 
     def in_tasks(self, work: Callable, pieces: pa.Table, columns: pa.Schema) -> pa.Table:
@@ -120,6 +118,11 @@ def _session(engine: str) -> SparkSession:
         return builder.remote(engine).create()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # tasks in Python are run by this one
     return builder.config(map=LOCAL).getOrCreate().newSession()
+
+
+def _path(path: Path) -> str:
+    """A path for Hadoop, which reads some signs in it as a pattern."""
+    return re.sub(r"[][{}*?\\]", r"\\\g<0>", str(path))
 
 
 @contextmanager
