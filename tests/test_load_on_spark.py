@@ -145,6 +145,12 @@ def folder(states, tmp_path):
     return Path(shutil.copytree(states[0][0], tmp_path / "w" / "lager"))
 
 
+def test_transactions_alone_tell_that_a_load_is_made_up(folder, tmp_path):
+    (tmp_path / "behandlare.csv").write_text("arende_id,behandlare_id\nSYN-A1,b7\n", "utf-8")
+    assert load_extract(tmp_path / "behandlare.csv", folder, now=NOW, engine=SPARK).changed
+    assert [row[-1] for row in held(folder)["laddning"]] == [True, False]
+
+
 def both_refuse(extract: Path, folder: Path, warehouse: Path, **how) -> str:
     """What both engines say when they refuse an extract; the folder is byte for byte as it was."""
     before, said = in_bytes(folder.parent), []

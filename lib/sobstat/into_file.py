@@ -10,7 +10,7 @@ import duckdb
 from sobstat.contract import TIME_MACRO, Source, quoted
 from sobstat.draft import copy_warehouse, replace
 from sobstat.extract import ExtractFile
-from sobstat.merge import merge
+from sobstat.merge import Merged, merge
 from sobstat.operation.upgrade import keep_older, upgrade_schema
 from sobstat.pseudonyms import Key
 from sobstat.reading import make_tables, read_file, read_files
@@ -33,18 +33,6 @@ class Reading:
             check_rows(con, file, self.now)
 
         return read_file(con, file, use)
-
-
-@dataclass
-class Merged:
-    """What became of a source's usable rows: new or changed ones by file, those that were held already by file, how
-    many held rows of a replaced source are gone, and whether made-up transactions came in.
-    """
-
-    kept: dict[int, int]
-    repeats: dict[int, int]
-    removed: int = 0
-    synthetic: bool = False
 
 
 class IntoFile:
@@ -81,11 +69,7 @@ class IntoFile:
 
     def merge(self, source: Source, number: int) -> Merged:
         """Merge a source's usable rows with what the warehouse holds, as those of load `number`."""
-        kept, removed = merge(self.con, source, number)
-        repeats = dict(self.con.execute("SELECT fil, count(*) FROM upprepad GROUP BY fil").fetchall())
-        query = "SELECT coalesce(bool_or(starts_with(transaktion_id, 'SYN-')), false) FROM rad_arenden"
-        (synthetic,) = self.con.execute(query).fetchone() if source.name == "arenden" else (False,)
-        return Merged(kept, repeats, removed, synthetic)
+        return merge(self.con, source, number)
 
     def quarantine(self, files: list[ExtractFile], number: int) -> None:
         """Add the rows of files that were set aside to the quarantine."""

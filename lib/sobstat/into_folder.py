@@ -19,7 +19,8 @@ from sobstat.draft import sync
 from sobstat.engines.spark import Spark
 from sobstat.extract import ExtractFile, FileFault
 from sobstat.folder import EXPORT, MANIFEST, MONTHLY, clear, manifest, month_of, parquet, tables, write_table
-from sobstat.into_file import IntoFile, Merged, Reading
+from sobstat.into_file import IntoFile, Reading
+from sobstat.merge import Merged
 from sobstat.merge_on_spark import merge, set_aside_earlier
 from sobstat.pieces import CHECKED, QUARANTINED, Work, as_arrow, check, pieces_of, quarantine
 from sobstat.reading import VANISHED, read_files

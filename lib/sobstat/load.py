@@ -26,7 +26,8 @@ from sobstat.errors import SobstatError
 from sobstat.extract import ExtractFile, FileFault, find_files, passed_over
 from sobstat.files import private_files
 from sobstat.folder import refuse_folder
-from sobstat.into_file import IntoFile, Merged, Reading
+from sobstat.into_file import IntoFile, Reading
+from sobstat.merge import Merged
 from sobstat.pseudonyms import fingerprint, keep_key, key_of
 from sobstat.rows import refuse_too_many_set_aside
 from sobstat.warehouse import no_room, session

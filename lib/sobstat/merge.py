@@ -3,6 +3,8 @@
 Of the history nothing but the keys is read, and the ärenden that the extract touches.
 """
 
+from dataclasses import dataclass
+
 import duckdb
 
 from sobstat.contract import Source
@@ -11,13 +13,31 @@ from sobstat.warehouse import FOLLOWING, same_row, stored_columns, stored_key, t
 
 # How the rows of a load lie in the warehouse, unless by key: a month's together, so that it is read alone.
 ORDER = {"arenden": "tidpunkt"}
+# What tells a made-up row.
+MADE_UP = {"arenden": "starts_with(transaktion_id, 'SYN-')"}
 
 
-def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> tuple[dict[int, int], int]:
+@dataclass
+class Merged:
+    """What became of a source's usable rows: new or changed ones by file, those that were held already by file, how
+    many held rows of a replaced source are gone, and whether made-up transactions came in.
+    """
+
+    kept: dict[int, int]
+    repeats: dict[int, int]
+    removed: int = 0
+    synthetic: bool = False
+
+
+def made_up(source: Source) -> str:
+    """SQL: whether any of some rows of a source is a made-up transaction."""
+    return f"coalesce(bool_or({MADE_UP.get(source.name, 'false')}), false)"
+
+
+def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> Merged:
     """Write the rows that are new or changed as those of load `number`; note the others as repeated.
 
-    Returns how many rows each file's number brought, and how many rows of a replaced source the extract no longer
-    holds; these are deleted.
+    Rows of a replaced source that the extract no longer holds are deleted.
     """
     key, rows, table = stored_key(source), f"rad_{source.name}", f"lager.{table_of(source)}"
     columns = ", ".join(stored_columns(source))
@@ -41,9 +61,12 @@ def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> tuple[
     )
     _retire(con, source, "rowid IN (SELECT plats FROM kand ANTI JOIN upprepad USING (fil, rad))", number)
     con.execute("DROP TABLE kand")
-    kept = dict(con.execute(f"SELECT fil, count(*) FROM {rows} GROUP BY fil").fetchall())
+    repeats = dict(con.execute("SELECT fil, count(*) FROM upprepad GROUP BY fil").fetchall())
+    new = con.execute(f"SELECT fil, count(*), {made_up(source)} FROM {rows} GROUP BY fil").fetchall()
+    kept = {file: count for file, count, _ in new}
+    merged = Merged(kept, repeats, removed, synthetic=any(synthetic for *_, synthetic in new))
     if not kept:
-        return kept, removed
+        return merged
     following = FOLLOWING.get(source.name, {})
     if following:
         _follow(con, rows, list(following), number)
@@ -53,7 +76,7 @@ def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> tuple[
         f"INSERT INTO {table} ({columns}, laddning) SELECT {columns}, {number} FROM {rows} "
         f"ORDER BY {ORDER.get(source.name, key)}"
     )
-    return kept, removed
+    return merged
 
 
 def _follow(con: duckdb.DuckDBPyConnection, rows: str, following: list[str], number: int) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from sobstat.contract import Source
 from sobstat.engines.spark import Spark
 from sobstat.folder import MONTH, MONTHLY, month_of
-from sobstat.into_file import Merged
-from sobstat.merge import ORDER
+from sobstat.merge import ORDER, Merged, made_up
 from sobstat.warehouse import FOLLOWING, same_row, stored_columns, stored_key, table_of, with_following
 
 
@@ -95,11 +94,10 @@ def merge(spark: Spark, source: Source, number: int, held: list[Path], into: Pat
         repeats = dict(spark.execute(query).fetchall())
     else:
         spark.execute(f"CREATE TEMP VIEW ny AS SELECT *, false AS ersatter FROM {rad}")
-    marked = f"coalesce(bool_or(starts_with({source.key[0]}, 'SYN-')), false)"
-    query = f"SELECT fil, count(*), count(*) FILTER (ersatter), {marked} FROM ny GROUP BY fil"
+    query = f"SELECT fil, count(*), count(*) FILTER (ersatter), {made_up(source)} FROM ny GROUP BY fil"
     counts = spark.execute(query).fetchall()
     kept = {file: rows for file, rows, *_ in counts}
-    merged = Merged(kept, repeats, synthetic=any(made_up for *_, made_up in counts))
+    merged = Merged(kept, repeats, synthetic=any(synthetic for *_, synthetic in counts))
     if not kept:
         return merged, []
     replaces = f"FROM lager.samma SEMI JOIN ny USING ({key})" if any(rows for _, _, rows, _ in counts) else ""
