@@ -99,7 +99,7 @@ def quarantine(work: Work, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Rec
         with _at_work(work) as con:
             read_file(con, file, partial(pseudonymise, con, key=work.reading.key))
             con.append("undantag", pd.DataFrame(aside).assign(fil=file.number)[["fil", "rad", "skal"]])
-            yield from con.execute(rows_set_aside(file)).to_arrow_table().cast(QUARANTINED).to_batches()
+            yield from con.sql(rows_set_aside(file)).to_arrow_table().cast(QUARANTINED).to_batches()
 
 
 def _given(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[ExtractFile, list[dict]]]:
