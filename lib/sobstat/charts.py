@@ -8,7 +8,6 @@ islands below 0.006 square degrees left out, `toposimplify=0.03`, `topoquantize=
 and a point inside the county, `lon` and `lat`.
 """
 
-import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -286,6 +285,7 @@ def county_shades(table: pd.DataFrame, measure: str, columns: Sequence[str]) -> 
 def _counties(table: pd.DataFrame, columns: Sequence[str]) -> alt.Chart:
     """The counties of the map, each with the table's columns where the table holds it."""
     names = list(dict.fromkeys(columns))
+    # As text, which Altair does not take apart and copy for each layer.
     land = alt.InlineData(values=topology(), format=alt.TopoDataFormat(type="topojson", feature="lan"))
     return alt.Chart(land).transform_lookup(
         "properties.lan_kod", alt.LookupData(table[["lan_kod", *names]], "lan_kod", names)
@@ -301,6 +301,6 @@ def _on_land(counties: alt.Chart, *layers: alt.Chart) -> alt.LayerChart:
 
 
 @cache
-def topology() -> dict:
-    """The county map."""
-    return json.loads(files("sobstat").joinpath("static", "lan.topojson").read_text("utf-8"))
+def topology() -> str:
+    """The county map, as TopoJSON."""
+    return files("sobstat").joinpath("static", "lan.topojson").read_text("utf-8")

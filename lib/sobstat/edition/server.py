@@ -19,25 +19,38 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import altair as alt
+import pandas as pd
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from sobstat.charts import amounts, county_circles, month_axis, tooltips
 from sobstat.declarations import dimensions, measures, reports
 from sobstat.edition.exporter import export_body
 from sobstat.edition.kernels import can_fork, prepare_kernel
 from sobstat.edition.run import Job, PageFailed, make_page
 from sobstat.figures.drawing import DRAWER_VARIABLE, serve_drawings
+from sobstat.figures.svg import specification
+from sobstat.files import to_csv
+from sobstat.months import Month
 from sobstat.templating import ENVIRONMENT
 from sobstat.warehouse import shared
 
 # What kernels import as they start; what notebooks import, and what they use without naming it.
 PRELOADED = (
     "IPython.extensions.storemagic",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+    "babel.numbers",
+    "faulthandler",
     "ipykernel.debugger",
     "ipykernel.kernelapp",
     "ipykernel.kernelspec",
     "tornado.platform.asyncio",
     "tornado.queues",
-    "sobstat.charts",
+    "pyarrow.pandas_compat",
+    "sqlite3",
     "sobstat.disclosure.mask",
     "sobstat.figures.figure",
     "sobstat.loads",
@@ -98,11 +111,22 @@ def _warm_up() -> None:
         import_module(name)
     for once in (reports, measures, dimensions):
         once()
-    for template in ("figure.html", "report.html"):
+    for template in ("base.html", "cell.html", "figure.html", "notices.html", "report.html"):
         ENVIRONMENT.get_template(template)
     export_body(new_notebook(cells=[new_markdown_cell("## Rubrik\n\nText")]))  # compiles templates and patterns
+    _draw_up_a_chart()
     gc.collect()
     gc.freeze()
+
+
+def _draw_up_a_chart() -> None:
+    """Altair, pandas and Babel import and compile much as they do this for the first time."""
+    table = pd.DataFrame({"manad": ["2025-10"], "lan_kod": ["01"], "lan": ["Stockholms län"], "startade": [1]})
+    lines = alt.Chart(table).mark_line().encode(month_axis(), amounts(alt.Y, table, "startade"))
+    lines = lines.encode(tooltip=tooltips("lan", "startade"))
+    whole = county_circles(table, "startade", ["lan"]) | lines
+    specification(whole.properties(description=Month(2025, 10).title))
+    to_csv(table)
 
 
 def _start_drawers(count: int, address: str) -> None:
