@@ -216,10 +216,10 @@ def attach(con: duckdb.DuckDBPyConnection, warehouse: Path, *, write: bool = Fal
 
 def schema_version(con: duckdb.DuckDBPyConnection) -> int | None:
     """The attached warehouse's schema version; None if nothing was ever loaded into it."""
-    query = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lager' AND table_name = 'lager_version'"
-    if con.execute(query).fetchone() is None:
+    try:
+        return con.execute("SELECT version FROM lager.lager_version").fetchall()[0][0]
+    except duckdb.CatalogException:
         return None
-    return con.execute("SELECT version FROM lager.lager_version").fetchall()[0][0]
 
 
 def table_names(con: duckdb.DuckDBPyConnection) -> list[str]:
