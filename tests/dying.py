@@ -6,14 +6,28 @@ import signal
 import tempfile
 from pathlib import Path
 
+import nbformat
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_notebook
+
+from sobstat.contract import sources
+from sobstat.declarations import definitions, reports
 from sobstat.edition.assets import vega_bundle
 from sobstat.edition.plan import read_params
 from sobstat.edition.publish import publish
 from sobstat.edition.versions import withdraw
 from sobstat.months import Month
 from sobstat.regions import parse_region
+from sobstat.templating import ENVIRONMENT
 
-vega_bundle()  # once, in the process that all of these are forked from
+# Once, in the process that all of these are forked from: what each would do for the first time.
+vega_bundle()
+for declared in (sources, definitions, reports):
+    declared()
+for template in ENVIRONMENT.list_templates(extensions=["html", "xml", "rdf"]):
+    ENVIRONMENT.get_template(template)
+nbformat.validate(new_notebook())
+BeautifulSoup("", "html.parser").select("a.b[c]")
 
 CHANGES = ("replace", "rename", "symlink", "unlink", "rmdir", "mkdir")
 
