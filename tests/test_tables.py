@@ -11,8 +11,10 @@ from sobstat.declarations import Measure, dimensions, measures, reports
 from sobstat.disclosure.rule import HIDDEN, protect
 from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError
+from sobstat.query import WINDOWED_FACT
 from sobstat.report import open_report
-from sobstat.tables import FACTS, WINDOWED_FACT, fact_sql
+from sobstat.tables import FACTS
+from sobstat.warehouse import fact_sql
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,10 @@ def table_query(
     Its rows come in the order of a page. Raises SobstatError for a breakdown that a measure does not have.
     """
     keys = [dimension.columns[0] for dimension in breakdown]
-    facts = dict.fromkeys(measure.fact for measure in counted)
-    counts = " UNION ALL ".join(_counts(con, fact, counted, breakdown, drilldown) for fact in facts)
+    together: dict[tuple[str, str], list[Measure]] = {}
+    for measure in counted:
+        together.setdefault((measure.fact, "" if measure.additive else measure.id), []).append(measure)
+    counts = " UNION ALL ".join(_counts(con, here, counted, breakdown, drilldown) for here in together.values())
     nothing = ", ".join(f"NULL AS m_{measure.id}" for measure in counted)
     above = ["totalt", *[dimension.id for dimension in breakdown[:-1]]]
     niva = " ".join(f"WHEN {key} IS NULL THEN '{level}'" for key, level in zip(keys, above, strict=True))
@@ -50,14 +52,14 @@ def table_query(
 
 def _counts(
     con: duckdb.DuckDBPyConnection,
-    fact: str,
+    here: list[Measure],
     counted: list[Measure],
     breakdown: list[Dimension],
     drilldown: bool,
 ) -> str:
-    """What the measures of a fact count in each group; a stock without months is that of the last month."""
+    """What some measures of one fact count in each group; a stock without months is that of the last month."""
     keys = [dimension.columns[0] for dimension in breakdown]
-    here = [measure for measure in counted if measure.fact == fact]
+    fact = here[0].fact
     source = "handelse" if fact == WINDOWED_FACT else fact
     known = {name for name, *_ in con.execute(f"DESCRIBE {source}").fetchall()}
     if unknown := [dimension.id for dimension in breakdown if dimension.columns[0] not in known]:
@@ -66,8 +68,7 @@ def _counts(
         raise SobstatError(f"{here[0].id} cannot be drilled down: it is counted anew at every level.")
     # Which event is a person's latest matters for what is taken from it alone.
     if fact == WINDOWED_FACT and any(dimension.person for dimension in breakdown):
-        window = [dimension.columns[0] for dimension in breakdown if not dimension.person]
-        source = f"({fact_sql(fact).format(fonster=', '.join(['vardtagare', *window]))})"
+        source = _in_windows(con, [dimension.columns[0] for dimension in breakdown if not dimension.person])
     values = [f"{_count(m) if m in here else 'NULL'} AS m_{m.id}" for m in counted]
     counts = " OR ".join(f"{measure.column} IS NOT NULL" for measure in here)
     level = last_month = ""
@@ -80,6 +81,14 @@ def _counts(
         f"SELECT {', '.join([*keys, *values])} FROM {source} WHERE ({counts}){level}{last_month} "
         f"GROUP BY GROUPING SETS ({levels})"
     )
+
+
+def _in_windows(con: duckdb.DuckDBPyConnection, window: list[str]) -> str:
+    """The fact that is counted per window, made when the first table needs it and kept for the next."""
+    name = "_".join([WINDOWED_FACT, *window])
+    rows = fact_sql(WINDOWED_FACT).format(fonster=", ".join(["vardtagare", *window]))
+    con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS {rows}")
+    return name
 
 
 def _count(measure: Measure) -> str:
@@ -123,7 +132,8 @@ def _named(dimension: Dimension) -> list[str]:
     key, name = dimension.columns[0], dimension.name_column
     if key == name:
         return [f"g.{key}"]
-    return [f"g.{key}", f"CASE g.{key} WHEN '' THEN '{dimension.last[0]}' ELSE coalesce({name}.{name}, g.{key}) END AS {name}"]
+    known = f"coalesce({name}.{name}, g.{key})"
+    return [f"g.{key}", f"CASE g.{key} WHEN '' THEN '{dimension.last[0]}' ELSE {known} END AS {name}"]
 
 
 def _names(dimension: Dimension) -> str:

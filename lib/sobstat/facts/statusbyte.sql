@@ -32,8 +32,9 @@ berord AS (
 -- The reason on the ärende's counted completion. One before the period is the latest until each row.
 orsak AS (
     SELECT arende_id, senaste_orsak
-    FROM berord
-    WHERE ordning = 2 AND ar_handelse
+    FROM transaktion
+    WHERE arendetyp = 'Process' AND status = 'Done' AND dag >= $forsta_dag AND dag < $slut_dag
+        AND (nasta_avslut_dag IS NULL OR nasta_avslut_dag >= $slut_dag)
 )
 
 SELECT
@@ -58,7 +59,7 @@ SELECT
     coalesce(t.kon, 'Okänt') AS kon,
     coalesce(a.aldersgrupp, 'Okänd') AS aldersgrupp
 FROM berord AS t
-INNER JOIN veckodag AS v ON v.nummer = isodow(t.dag)
+LEFT JOIN veckodag AS v ON v.nummer = isodow(t.dag)
 LEFT JOIN aldersgrupp AS a ON a.alder = t.alder
 LEFT JOIN orsak ON orsak.arende_id = t.arende_id
 LEFT JOIN hsa_vardgivare AS vg ON vg.hsa_id = t.vardgivare_id
