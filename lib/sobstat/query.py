@@ -1,6 +1,6 @@
 """The one query of a table, every level of a drill-down at once.
 
-Each fact is counted by itself and by ids alone (`antal`); the breakdown's fixed groups stand beside, with nothing to
+Each measure is counted by itself and by ids alone (`antal`); the breakdown's fixed groups stand beside, with nothing to
 count (`fasta`). The few groups that are left are put together (`grupp`), and their names join last (`namngiven`).
 """
 
@@ -24,25 +24,24 @@ def table_query(
     Its rows come in the order of a page. Raises SobstatError for a breakdown that a measure does not have.
     """
     keys = [dimension.columns[0] for dimension in breakdown]
-    together: dict[tuple[str, str], list[Measure]] = {}
-    for measure in counted:
-        together.setdefault((measure.fact, "" if measure.additive else measure.id), []).append(measure)
-    counts = " UNION ALL ".join(_counts(con, here, counted, breakdown, drilldown) for here in together.values())
-    nothing = ", ".join(f"NULL AS m_{measure.id}" for measure in counted)
     above = ["totalt", *[dimension.id for dimension in breakdown[:-1]]]
     niva = " ".join(f"WHEN {key} IS NULL THEN '{level}'" for key, level in zip(keys, above, strict=True))
+    counts = " UNION ALL ".join(_counts(con, measure, breakdown, drilldown) for measure in counted)
+    sums = [
+        f"CAST(coalesce(sum(n) FILTER (matt = '{measure.id}'), 0) AS BIGINT) AS {measure.column_name}"
+        for measure in counted
+    ]
     return f"""
     WITH antal AS ({counts}),
     fasta AS ({_first_level(breakdown) if drilldown else _every_combination(breakdown)}),
     grupp AS (
-        SELECT {", ".join(keys)}, {", ".join(f"{_sum(measure)} AS {measure.column_name}" for measure in counted)}
-        FROM (SELECT * FROM antal UNION ALL SELECT {", ".join(keys)}, {nothing} FROM fasta)
+        SELECT {", ".join([*keys, *sums])}
+        FROM (SELECT * FROM antal UNION ALL SELECT {", ".join(keys)}, NULL AS matt, NULL AS n FROM fasta)
         GROUP BY {", ".join(keys)}
     ),
     namngiven AS (
-        SELECT
-            {", ".join(column for dimension in breakdown for column in _named(dimension))},
-            {", ".join(measure.column_name for measure in counted)}
+        SELECT {", ".join(column for dimension in breakdown for column in _named(dimension))},
+            {", ".join(f"g.{measure.column_name}" for measure in counted)}
         FROM grupp AS g {" ".join(_names(dimension) for dimension in breakdown)}
     )
     SELECT CASE {niva} ELSE '{breakdown[-1].id}' END AS niva, * FROM namngiven
@@ -50,55 +49,59 @@ def table_query(
     """
 
 
-def _counts(
-    con: duckdb.DuckDBPyConnection,
-    here: list[Measure],
-    counted: list[Measure],
-    breakdown: list[Dimension],
-    drilldown: bool,
-) -> str:
-    """What some measures of one fact count in each group; a stock without months is that of the last month."""
+def _counts(con: duckdb.DuckDBPyConnection, measure: Measure, breakdown: list[Dimension], drilldown: bool) -> str:
+    """A measure's count `n` of each group that holds something, at every level of a drill-down."""
     keys = [dimension.columns[0] for dimension in breakdown]
-    fact = here[0].fact
+    rows = _rows(con, measure, breakdown, drilldown)
+    levels = [keys[:depth] for depth in range(len(keys), -1, -1)] if drilldown else [keys]
+    if measure.additive:
+        sets = ", ".join(f"({', '.join(level)})" for level in levels)
+        return (
+            f"SELECT {', '.join(keys)}, '{measure.id}' AS matt, sum({measure.column}) AS n {rows} "
+            f"GROUP BY GROUPING SETS ({sets})"
+        )
+    # Whoever stands in a group stands in the one above it: a level's persons are found among those of the level below.
+    found, counts = [], []
+    for level in levels:
+        persons = f"{measure.id}_{len(level)}"
+        found.append(f"{persons} AS (SELECT DISTINCT {', '.join([*level, measure.column])} {rows})")
+        rows = f"FROM {persons}"
+        columns = [*level, *(f"NULL AS {key}" for key in keys[len(level) :])]
+        groups = f"GROUP BY {', '.join(level)}" if level else ""
+        counts.append(f"SELECT {', '.join(columns)}, '{measure.id}' AS matt, count(*) AS n {rows} {groups}")
+    return f"SELECT * FROM (WITH {', '.join(found)} {' UNION ALL '.join(counts)})"
+
+
+def _rows(con: duckdb.DuckDBPyConnection, measure: Measure, breakdown: list[Dimension], drilldown: bool) -> str:
+    """FROM and WHERE: the rows of a fact that a measure counts. A stock without months is that of the last month."""
+    keys, fact = [dimension.columns[0] for dimension in breakdown], measure.fact
     source = "handelse" if fact == WINDOWED_FACT else fact
     known = {name for name, *_ in con.execute(f"DESCRIBE {source}").fetchall()}
     if unknown := [dimension.id for dimension in breakdown if dimension.columns[0] not in known]:
-        raise SobstatError(f"{here[0].id} cannot be broken down by {', '.join(unknown)}.")
+        raise SobstatError(f"{measure.id} cannot be broken down by {', '.join(unknown)}.")
     if drilldown and fact in (WINDOWED_FACT, LEVELLED_FACT):
-        raise SobstatError(f"{here[0].id} cannot be drilled down: it is counted anew at every level.")
+        raise SobstatError(f"{measure.id} cannot be drilled down: it is counted anew at every level.")
+    conditions = [f"{measure.column} IS NOT NULL"]
     # Which event is a person's latest matters for what is taken from it alone.
     if fact == WINDOWED_FACT and any(dimension.person for dimension in breakdown):
-        source = _in_windows(con, [dimension.columns[0] for dimension in breakdown if not dimension.person])
-    values = [f"{_count(m) if m in here else 'NULL'} AS m_{m.id}" for m in counted]
-    counts = " OR ".join(f"{measure.column} IS NOT NULL" for measure in here)
-    level = last_month = ""
+        source = _in_windows(con, [d.columns[0] for d in breakdown if not d.person and d.id != "manad"])
+        conditions += [] if "manad" in keys else ["sist_i_perioden"]
     if fact == LEVELLED_FACT:
-        level = "".join(f" AND {name} IS {'NOT ' * (name in keys)}NULL" for name in LEVELS)
-    if here[0].kind == "stock" and "manad" in known and "manad" not in keys:
-        last_month = " AND manad = (SELECT max(manad) FROM manad)"
-    levels = ", ".join(f"({', '.join(keys[:depth])})" for depth in range(not drilldown and len(keys), len(keys) + 1))
-    return (
-        f"SELECT {', '.join([*keys, *values])} FROM {source} WHERE ({counts}){level}{last_month} "
-        f"GROUP BY GROUPING SETS ({levels})"
-    )
+        conditions += [f"{name} IS {'NOT ' * (name in keys)}NULL" for name in LEVELS]
+    if measure.kind == "stock" and "manad" in known and "manad" not in keys:
+        conditions.append("manad = (SELECT max(manad) FROM manad)")
+    return f"FROM {source} WHERE {' AND '.join(conditions)}"
 
 
 def _in_windows(con: duckdb.DuckDBPyConnection, window: list[str]) -> str:
     """The fact that is counted per window, made when the first table needs it and kept for the next."""
     name = "_".join([WINDOWED_FACT, *window])
-    rows = fact_sql(WINDOWED_FACT).format(fonster=", ".join(["vardtagare", *window]))
-    con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS {rows}")
+    try:
+        con.execute(f"DESCRIBE {name}")
+    except (duckdb.CatalogException, SobstatError):
+        rows = fact_sql(WINDOWED_FACT).format(fonster=", ".join(["vardtagare", *window]))
+        con.execute(f"CREATE TEMP TABLE {name} AS {rows}")
     return name
-
-
-def _count(measure: Measure) -> str:
-    """How a measure's kind counts its column."""
-    return f"count(DISTINCT {measure.column})" if measure.kind == "distinct" else f"sum({measure.column})"
-
-
-def _sum(measure: Measure) -> str:
-    """A measure's count of a group, which one fact's rows hold at most once."""
-    return f"CAST(coalesce(sum(m_{measure.id}), 0) AS BIGINT)"
 
 
 def _every_combination(breakdown: list[Dimension]) -> str:
