@@ -72,6 +72,21 @@ QUERIES = [
     SELECT n FROM rader AS r SEMI JOIN hog USING (tal) ANTI JOIN (SELECT 'b' AS grupp, 7 AS tal) AS s USING (grupp, tal)
     UNION ALL SELECT n FROM rader ANTI JOIN hog USING (tal) ORDER BY n
     """,
+    """
+    WITH antal AS (
+        SELECT * FROM (
+            WITH par AS (SELECT DISTINCT grupp, tal FROM rader WHERE tal IS NOT NULL),
+                tal AS (SELECT DISTINCT tal FROM par)
+            SELECT grupp, 'par' AS matt, count(*) AS n FROM par GROUP BY grupp
+            UNION ALL SELECT NULL AS grupp, 'tal' AS matt, count(*) AS n FROM tal
+        )
+        UNION ALL SELECT NULL AS grupp, NULL AS matt, NULL AS n
+    )
+    SELECT a.grupp, CASE a.grupp WHEN 'a' THEN 'A' ELSE coalesce(grupp.grupp, a.grupp) END AS namn,
+        CAST(coalesce(sum(a.n) FILTER (a.matt = 'par'), 0) AS BIGINT) AS par
+    FROM antal AS a LEFT JOIN (SELECT 'b' AS ord, 'B' AS grupp) AS grupp ON grupp.ord = a.grupp
+    GROUP BY a.grupp, grupp.grupp ORDER BY CASE WHEN a.grupp IS NULL THEN 0 ELSE 500 END, a.grupp
+    """,
 ]
 VALUES = {"dag": date(2025, 12, 29), "ord": "it's", "tom": None}
 

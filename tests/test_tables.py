@@ -11,8 +11,10 @@ from sobstat.declarations import Measure, dimensions, measures, reports
 from sobstat.disclosure.rule import HIDDEN, protect
 from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError
+from sobstat.query import WINDOWED_FACT
 from sobstat.report import open_report
-from sobstat.tables import FACTS, WINDOWED_FACT, fact_sql
+from sobstat.tables import FACTS
+from sobstat.warehouse import fact_sql
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,18 @@ def test_any_breakdown_of_any_measure(report):
 def test_a_stock_without_months_is_that_of_the_last(report):
     assert report.breakdown(["pagaende"], by=["lan"])["pagaende"].sum() == 2
     assert report.breakdown(["pagaende"], by=["manad"])["pagaende"].tolist() == [1, 2]
+
+
+def test_a_table_is_the_same_whatever_was_asked_for_before(report):
+    asked = [["manad", "kon"], ["kon"], ["lan", "kon"], ["lan", "manad", "aldersgrupp"], ["lan"], ["manad"], ["moment"]]
+    first = [report.breakdown(["vardtagare"], by=by) for by in asked]
+    again = open_report("riket", "2025-09", "2025-10", report.warehouse, 0)
+    for by, table in reversed(list(zip(asked, first, strict=True))):
+        pd.testing.assert_frame_equal(again.breakdown(["vardtagare"], by=by), table)
+    assert first[0].query("vardtagare > 0")[["manad", "kon"]].values.tolist() == [
+        ["2025-09", "Kvinna"], ["2025-10", "Kvinna"], ["2025-10", "Man"],
+    ]  # fmt: skip
+    assert first[1]["vardtagare"].tolist() == [1, 1]
 
 
 REFUSED = {

@@ -1,8 +1,5 @@
-"""From measures and a breakdown to a table: one query, every level of a drill-down at once.
-
-The query stacks the rows of the facts that the measures count (`rader`) and the fixed groups of the breakdown with
-nothing to count (`fasta`), and groups them. Then the table is protected (disclosure/), and ratios and shares are
-computed from what is left.
+"""From measures and a breakdown to a table: counted by one query (query.py), then protected (disclosure/), and ratios
+and shares computed from what is left.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,17 +14,14 @@ from sobstat.disclosure.rule import protect
 from sobstat.disclosure.thresholds import Thresholds
 from sobstat.errors import SobstatError, no_such
 from sobstat.months import Period
+from sobstat.query import table_query
 from sobstat.regions import LAN, RIKET, Region
 from sobstat.warehouse import FOLLOWING, as_loaded, fact_sql, table_of, with_following
 
-# The facts in the order in which they build on each other.
-FACTS = ("statusbyte", "handelse", "handelse_behandlare", "pagaende", "folkmangd")
+# The facts in the order in which they build on each other, and the lists of names of what they hold the ids of.
+FACTS = ("statusbyte", "handelse", "handelse_behandlare", "pagaende", "folkmangd", "vardgivare", "vardenhet")
 # Those that a query picks from another in less time than it takes to keep them.
-SELECTED = ("handelse", "pagaende")
-# Counted per window: what a person's latest event is depends on the breakdown.
-WINDOWED_FACT = "vardtagare"
-# Has a row for every total too, since SCB's are not the sums of their parts; these columns are empty in a total.
-LEVELLED_FACT, LEVELS = "folkmangd", ("lan_kod", "kon", "aldersgrupp")
+SELECTED = ("handelse", "pagaende", "vardgivare", "vardenhet")
 
 
 def build_facts(
@@ -117,7 +111,7 @@ def count(con: duckdb.DuckDBPyConnection, names: list[str], by: list[str], *, dr
         raise SobstatError(
             f"A table is broken down by one or more different dimensions; got {', '.join(by) or 'none'}."
         )
-    table = con.execute(_query(con, counted, breakdown, drilldown)).df()
+    table = con.execute(table_query(con, counted, breakdown, drilldown)).df()
     for measure in counted:
         table[measure.column_name] = table[measure.column_name].astype("Int64")
     columns = [column for dimension in breakdown for column in dimension.columns]
@@ -142,102 +136,3 @@ def _computed(table: pd.DataFrame, measure: Measure, breakdown: list[Dimension])
         raise SobstatError(f"{measure.id} needs groups that every person stands in once: break it down by kön or age.")
     total = numerator.sum(skipna=False)
     return numerator / (total if total is pd.NA or total > 0 else pd.NA)
-
-
-def _query(con: duckdb.DuckDBPyConnection, counted: list[Measure], breakdown: list[Dimension], drilldown: bool) -> str:
-    """The one query of a table."""
-    columns = [column for dimension in breakdown for column in dimension.columns]
-    levels = [columns[: sum(len(d.columns) for d in breakdown[:depth])] for depth in range(len(breakdown) + 1)]
-    grouping = levels if drilldown else [columns]
-    keys = [dimension.columns[0] for dimension in breakdown]
-    above = ["totalt", *[dimension.id for dimension in breakdown[:-1]]]
-    niva = " ".join(f"WHEN grouping({key}) = 1 THEN '{level}'" for key, level in zip(keys, above, strict=True))
-    having = f"HAVING grouping({keys[1]}) = 1 OR count(verklig) > 0" if drilldown and len(keys) > 1 else ""
-    return f"""
-    WITH rader AS (
-        {" UNION ALL ".join(_rows(con, fact, counted, breakdown, drilldown) for fact in _facts(counted))}
-    ),
-    fasta AS ({_fixed_groups(breakdown[:1] if drilldown else breakdown, columns, counted)})
-    SELECT
-        CASE {niva} ELSE '{breakdown[-1].id}' END AS niva,
-        {", ".join(columns)},
-        {", ".join(f"{_aggregate(measure)} AS {measure.column_name}" for measure in counted)}
-    FROM (SELECT * FROM rader UNION ALL SELECT * FROM fasta)
-    GROUP BY GROUPING SETS ({", ".join(f"({', '.join(level)})" for level in grouping)})
-    {having}
-    ORDER BY {", ".join(_order(dimension) for dimension in breakdown)}
-    """
-
-
-def _facts(counted: list[Measure]) -> list[str]:
-    return list(dict.fromkeys(measure.fact for measure in counted))
-
-
-def _aggregate(measure: Measure) -> str:
-    """How a measure's kind counts its column (named after the measure in `rader`)."""
-    if measure.kind == "distinct":
-        return f"count(DISTINCT m_{measure.id})"
-    return f"CAST(coalesce(sum(m_{measure.id}), 0) AS BIGINT)"
-
-
-def _rows(
-    con: duckdb.DuckDBPyConnection,
-    fact: str,
-    counted: list[Measure],
-    breakdown: list[Dimension],
-    drilldown: bool,
-) -> str:
-    """The rows of a fact that its measures count; a stock without months is that of the last month."""
-    columns = [column for dimension in breakdown for column in dimension.columns]
-    here = [measure for measure in counted if measure.fact == fact]
-    source, known = fact, _columns_of(con, fact if fact in FACTS else "handelse")
-    if unknown := [dimension.id for dimension in breakdown if dimension.columns[0] not in known]:
-        raise SobstatError(f"{here[0].id} cannot be broken down by {', '.join(unknown)}.")
-    if drilldown and fact in (WINDOWED_FACT, LEVELLED_FACT):
-        raise SobstatError(f"{here[0].id} cannot be drilled down: it is counted anew at every level.")
-    if fact == WINDOWED_FACT:
-        window = [column for d in breakdown if not d.person for column in d.columns]
-        source = f"({fact_sql(fact).format(fonster=', '.join(['vardtagare', *window]))})"
-    values = [f"{m.column} AS m_{m.id}" if m in here else f"NULL AS m_{m.id}" for m in counted]
-    counts = " OR ".join(f"{measure.column} IS NOT NULL" for measure in here)
-    level = last_month = ""
-    if fact == LEVELLED_FACT:
-        level = "".join(f" AND {name} IS {'NOT ' * (name in columns)}NULL" for name in LEVELS)
-    if here[0].kind == "stock" and "manad" in known and "manad" not in columns:
-        last_month = " AND manad = (SELECT max(manad) FROM manad)"
-    selected = ", ".join([*columns, "1 AS verklig", *values])
-    return f"SELECT {selected} FROM {source} WHERE ({counts}){level}{last_month}"
-
-
-def _columns_of(con: duckdb.DuckDBPyConnection, fact: str) -> set[str]:
-    return {name for name, *_ in con.execute(f"DESCRIBE {fact}").fetchall()}
-
-
-def _fixed_groups(dimensions_: list[Dimension], columns: list[str], counted: list[Measure]) -> str:
-    """Every combination of the dimensions' groups: those of a fixed list, and those that hold something."""
-    groups = []
-    for dimension in dimensions_:
-        own = ", ".join(dimension.columns)
-        fixed = {
-            "period": "SELECT manad FROM manad",
-            "region": "SELECT lan_kod, lan FROM lan WHERE i_regionen",
-        }.get(dimension.fixed if isinstance(dimension.fixed, str) else "")
-        if dimension.fixed and not fixed:
-            fixed = f"SELECT unnest({dimension.fixed}) AS {own}"
-        present = f"SELECT DISTINCT {own} FROM rader"
-        groups.append(f"({f'{fixed} UNION {present}' if fixed else present})")
-    own = {column for dimension in dimensions_ for column in dimension.columns}
-    values = [column if column in own else f"NULL AS {column}" for column in columns]
-    values += ["NULL AS verklig", *[f"NULL AS m_{measure.id}" for measure in counted]]
-    return f"SELECT {', '.join(values)} FROM {' CROSS JOIN '.join(groups)}"
-
-
-def _order(dimension: Dimension) -> str:
-    """A total before its parts; fixed lists in their order, others by Swedish alphabet, unknown groups last."""
-    key, name = dimension.columns[0], dimension.name_column
-    listed = dimension.fixed if isinstance(dimension.fixed, list) else []
-    ranks = [f"WHEN '{label}' THEN {rank}" for rank, label in enumerate(listed)]
-    ranks += [f"WHEN '{label}' THEN {1000 + rank}" for rank, label in enumerate(dimension.last)]
-    rank = f"CASE {name} {' '.join(ranks)} ELSE 500 END, " if ranks else ""
-    alphabetical = f"{name} COLLATE sv, " if not dimension.fixed else ""
-    return f"grouping({key}) DESC, {rank}{alphabetical}{key}"

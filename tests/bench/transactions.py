@@ -1,7 +1,8 @@
 """Extracts of any size for the bench, made by one query each: `sobstat demo` is true to life, but slow by the million.
 
-About two transactions per ärende: a start, and for most a completion; some are paused, some started anew, some of
-another type than Process. Ids are random UUIDs, which compress badly, or running numbers, which compress well.
+About two transactions per ärende: a start and a completion; some are paused, some started anew, some of another type
+than Process. What nobody completes is closed after half a year, so that what is under way does not grow with the years.
+Ids are random UUIDs, which compress badly, or running numbers, which compress well.
 """
 
 from pathlib import Path
@@ -16,7 +17,8 @@ IDS = {
     "number": "'{kind}' || lpad(CAST({number} AS VARCHAR), 10, '0')",
 }
 UNITS = 300
-TRANSACTIONS_PER_ARENDE = 1.9
+HALF_A_YEAR = 182 * 86_400
+TRANSACTIONS_PER_ARENDE = 2.15
 
 
 def write_extract(
@@ -54,12 +56,15 @@ def write_extract(
                 FROM (
                     SELECT n, h, unnest([1, 2, 3, 4]) AS nummer,
                         unnest(['Inprogress', 'Paused', 'Done', 'Inprogress']) AS status,
-                        start + to_seconds(CAST(unnest([0, 0.3, 1, 1.5]) * (h % 8000000) AS BIGINT)) AS tid
+                        start + to_seconds(
+                            CAST(unnest([0, 0.3 * done, if(h % 5 > 0, done, {HALF_A_YEAR}), 1.5 * done]) AS BIGINT)
+                        ) AS tid
                     FROM (
-                        SELECT n, CAST(hash(n) // 1024 AS BIGINT) AS h, {start} AS start FROM range({arenden}) AS t(n)
+                        SELECT n, CAST(hash(n) // 1024 AS BIGINT) AS h, h % 8000000 AS done, {start} AS start
+                        FROM range({arenden}) AS t(n)
                     )
                 )
-                WHERE (nummer <> 2 OR h % 9 = 0) AND (nummer <> 4 OR h % 25 = 0) AND (nummer <> 3 OR h % 5 > 0)
+                WHERE (nummer <> 2 OR h % 9 = 0) AND (nummer <> 4 OR h % 25 = 0)
                     AND tid >= TIMESTAMP '{since}' AND tid < TIMESTAMP '{until}'
             ) TO '{folder}/arenden.parquet' (FORMAT parquet)
         """)

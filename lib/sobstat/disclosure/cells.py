@@ -20,8 +20,9 @@ from sobstat.disclosure.choose import Progress, System
 from sobstat.disclosure.thresholds import Thresholds
 from sobstat.engines import DUCKDB, open_warehouse
 from sobstat.months import Month, Period
+from sobstat.query import WINDOWED_FACT
 from sobstat.regions import RIKET, Region
-from sobstat.tables import WINDOWED_FACT, build_facts, count
+from sobstat.tables import build_facts, count
 
 Group = tuple[tuple[str, str], ...]  # (dimension, group), `period` first, then in the order of dimensions.yml
 TIME = ("period", "manad")

@@ -13,12 +13,10 @@ WITH summa AS (
 SELECT
     s.ar,
     s.lan_kod,
-    l.lan,
     s.kon,
     a.aldersgrupp,
     sum(coalesce(t.antal, s.antal)) AS antal
 FROM summa AS s
-LEFT JOIN lan AS l ON l.lan_kod = s.lan_kod
 LEFT JOIN aldersgrupp AS a ON a.alder = s.alder
 LEFT JOIN befolkning_totalt AS t
     ON t.ar = s.ar

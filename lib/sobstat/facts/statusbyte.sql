@@ -1,8 +1,19 @@
 -- One row per start or completion (transaction with status Inprogress or Done) of an ärende of type Process,
--- as of the end of the period, with every attribute that figures are broken down by.
+-- as of the end of the period, with the id of every group that figures are broken down by.
 -- Only the rows that the period can count are kept: counted events in it, and starts under way at its first
--- month's end or later.
+-- month's end or later. Of the history before it, conditions on one column each leave most unread.
 WITH logg AS (
+    SELECT * FROM transaktion
+    WHERE arendetyp = 'Process' AND status IN ('Inprogress', 'Done') AND dag >= $forsta_dag AND dag < $slut_dag
+    UNION ALL
+    SELECT * FROM transaktion
+    WHERE
+        arendetyp = 'Process' AND status = 'Inprogress' AND dag < $forsta_dag
+        AND (nasta_avslut_dag IS NULL OR nasta_avslut_dag > $forsta_dag)
+        AND (nasta_start_dag IS NULL OR nasta_start_dag > $forsta_dag)
+),
+
+bedomd AS (
     SELECT
         *,
         CASE status WHEN 'Inprogress' THEN 1 ELSE 2 END AS ordning,
@@ -10,26 +21,20 @@ WITH logg AS (
         least(nasta_start_dag, nasta_avslut_dag) AS nasta_dag,
         -- The counted event of each ärende and status is the latest one.
         CASE status WHEN 'Inprogress' THEN nasta_start_dag ELSE nasta_avslut_dag END AS raknad_till_dag
-    FROM transaktion
-    WHERE arendetyp = 'Process' AND status IN ('Inprogress', 'Done') AND dag < $slut_dag
-),
-
-bedomd AS (
-    SELECT *, dag >= $forsta_dag AND (raknad_till_dag IS NULL OR raknad_till_dag >= $slut_dag) AS ar_handelse
     FROM logg
 ),
 
 berord AS (
-    SELECT *
+    SELECT *, dag >= $forsta_dag AND (raknad_till_dag IS NULL OR raknad_till_dag >= $slut_dag) AS ar_handelse
     FROM bedomd
-    WHERE ar_handelse OR (ordning = 1 AND (nasta_dag IS NULL OR nasta_dag > $forsta_dag))
 ),
 
 -- The reason on the ärende's counted completion. One before the period is the latest until each row.
 orsak AS (
     SELECT arende_id, senaste_orsak
-    FROM berord
-    WHERE ordning = 2 AND ar_handelse
+    FROM transaktion
+    WHERE arendetyp = 'Process' AND status = 'Done' AND dag >= $forsta_dag AND dag < $slut_dag
+        AND (nasta_avslut_dag IS NULL OR nasta_avslut_dag >= $slut_dag)
 )
 
 SELECT
@@ -45,11 +50,8 @@ SELECT
     v.veckodag,
     -- The county that the catalogue now gives for the ärende's vårdgivare.
     coalesce(l.lan_kod, '') AS lan_kod,
-    coalesce(l.lan, 'Okänt län') AS lan,
     coalesce(t.vardgivare_id, '') AS vardgivare_id,
-    coalesce(vg.namn, t.vardgivare_id, 'Okänd vårdgivare') AS vardgivare,
     coalesce(t.vardenhet_id, '') AS vardenhet_id,
-    coalesce(ve.namn, t.vardenhet_id, 'Okänd vårdenhet') AS vardenhet,
     coalesce(t.process, 'Okänt') AS process,
     coalesce(t.moment, 'Okänt') AS moment,
     -- An ärende without a completion hasn't ended.
@@ -57,10 +59,11 @@ SELECT
     coalesce(t.kon, 'Okänt') AS kon,
     coalesce(a.aldersgrupp, 'Okänd') AS aldersgrupp
 FROM berord AS t
-INNER JOIN veckodag AS v ON v.nummer = isodow(t.dag)
+LEFT JOIN veckodag AS v ON v.nummer = isodow(t.dag)
 LEFT JOIN aldersgrupp AS a ON a.alder = t.alder
 LEFT JOIN orsak ON orsak.arende_id = t.arende_id
 LEFT JOIN hsa_vardgivare AS vg ON vg.hsa_id = t.vardgivare_id
-LEFT JOIN hsa_vardenhet AS ve ON ve.hsa_id = t.vardenhet_id
 LEFT JOIN lan AS l ON l.lan_kod = vg.lan_kod
-WHERE $lan_kod IS NULL OR l.lan_kod = $lan_kod
+WHERE
+    (t.ar_handelse OR (t.ordning = 1 AND (t.nasta_dag IS NULL OR t.nasta_dag > $forsta_dag)))
+    AND ($lan_kod IS NULL OR l.lan_kod = $lan_kod)
