@@ -53,10 +53,10 @@ def build_facts(
         con.register(name, frame)
     for source in sources().values():
         load = (after_load or {}).get(source.name)
-        rows = f"FROM lager.{table_of(source)}" if load is None else as_loaded(source, load)
-        if load is not None and source.name in FOLLOWING:
-            rows = with_following(rows)
-        con.execute(f"CREATE TEMP VIEW {table_of(source)} AS {rows}")
+        kind, rows = "VIEW", f"FROM lager.{table_of(source)}" if load is None else as_loaded(source, load)
+        if load is not None and source.name in FOLLOWING:  # computed once, since facts read it more than once
+            kind, rows = "TABLE", with_following(rows)
+        con.execute(f"CREATE TEMP {kind} {table_of(source)} AS {rows}")
     values = {"forsta_dag": period.first.first_day, "slut_dag": period.end, "lan_kod": region.lan_kod}
     for name in FACTS:
         sql = fact_sql(name)
