@@ -78,26 +78,37 @@ def check_rows(con: duckdb.DuckDBPyConnection, file: ExtractFile, now: datetime)
             wrong.append((f"{held} IS NULL", "is missing or unknown" if column.type == "kon" else "is missing"))
         if column.type == "time":
             wrong.append((f"{held} > $now", "is in the future"))
-        if wrong:
-            cases = " ".join(f"WHEN {condition} THEN '{name} {reason}'" for condition, reason in wrong)
-            faults.append(f"CASE {cases} END")
+        faults.append([(condition, f"{name} {reason}") for condition, reason in wrong])
         if kind.notice:
-            notices.append(f"CASE WHEN {kind.notice[0].format(x=f'ra_{name}', v=held)} THEN '{kind.notice[1]}' END")
+            notices.append([(kind.notice[0].format(x=f"ra_{name}", v=held), kind.notice[1])])
     raw = ", ".join(f"r.{name} AS ra_{name}" for name in source.columns if source.columns[name].type != "person_id")
     derived = "".join(f", {sql} AS {name}" for name, sql in DERIVED.get(source.name, {}).items())
-    skal, anmarkning = (
-        f"nullif(concat_ws('; ', {', '.join(said)}), '')" if said else "NULL" for said in (faults, notices)
-    )
     con.execute(
         f"""
         INSERT INTO provad_{source.name}
-        SELECT fil, rad, {", ".join(stored_columns(source))}, {skal}, {anmarkning}
+        SELECT fil, rad, {", ".join(stored_columns(source))}, {_said(faults)}, {_said(notices)}
         FROM (SELECT *{derived} FROM (
             SELECT r.fil, r.rad, {raw}, {", ".join(values)} FROM fil_{file.number} AS r{joins}
         ))
         """,
         {"now": now} if any(column.type == "time" for column in source.columns.values()) else None,
     )
+
+
+def _said(columns: list[list[tuple[str, str]]]) -> str:
+    """SQL: what is to be said of a row, NULL if nothing; of each column the text of the first condition that is true.
+
+    Hardly any row has something, and one look at all conditions tells.
+    """
+    columns = [conditions for conditions in columns if conditions]
+    if not columns:
+        return "NULL"
+    some = " OR ".join(f"({condition})" for conditions in columns for condition, _ in conditions)
+    texts = (
+        f"CASE {' '.join(f'WHEN {condition} THEN {quoted(text)}' for condition, text in conditions)} END"
+        for conditions in columns
+    )
+    return f"CASE WHEN {some} THEN concat_ws('; ', {', '.join(texts)}) END"
 
 
 def set_aside(con: duckdb.DuckDBPyConnection, source: Source) -> None:
