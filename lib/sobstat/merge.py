@@ -71,7 +71,7 @@ def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> Merged
     if following:
         _follow(con, rows, list(following), number)
         columns = ", ".join([columns, *following])
-        rows += " JOIN foljd USING (fil, rad)"
+        rows = f"provad_{source.name} JOIN foljd USING (fil, rad)"  # which has the same rows as `rad_…`, and is narrow
     con.execute(
         f"INSERT INTO {table} ({columns}, laddning) SELECT {columns}, {number} FROM {rows} "
         f"ORDER BY {ORDER.get(source.name, key)}"
