@@ -41,9 +41,8 @@ def make_room(con: duckdb.DuckDBPyConnection) -> None:
             f"CREATE TABLE provad_{source.name} (fil SMALLINT, rad BIGINT, {columns}, skal VARCHAR, anmarkning VARCHAR)"
         )
         con.execute(
-            f"CREATE VIEW rad_{source.name} AS FROM provad_{source.name} AS r WHERE skal IS NULL "
-            "AND NOT EXISTS (FROM undantag AS u WHERE u.fil = r.fil AND u.rad = r.rad) "
-            "AND NOT EXISTS (FROM upprepad AS u WHERE u.fil = r.fil AND u.rad = r.rad)"
+            f"CREATE VIEW rad_{source.name} AS FROM provad_{source.name} "
+            "ANTI JOIN undantag USING (fil, rad) ANTI JOIN upprepad USING (fil, rad) WHERE skal IS NULL"
         )
 
 
@@ -118,14 +117,17 @@ def set_aside(con: duckdb.DuckDBPyConnection, source: Source) -> None:
     """
     name, key = source.name, stored_key(source)
     con.execute(f"INSERT INTO undantag SELECT fil, rad, skal FROM provad_{name} WHERE skal IS NOT NULL")
-    # Few keys occur twice; their hashes find them in a fraction of the memory.
+    # Few keys occur twice, if any; their hashes find them in a fraction of the memory.
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE tvetydig AS "
+        f"SELECT hash({key}) AS h FROM rad_{name} GROUP BY ALL HAVING count(*) > 1"
+    )
+    if not con.execute("FROM tvetydig LIMIT 1").fetchone():
+        return
     con.execute(
         f"""
         CREATE TEMP TABLE tidigare AS
-        WITH flera AS (
-            FROM rad_{name} WHERE hash({key}) IN
-                (SELECT hash({key}) FROM rad_{name} GROUP BY ALL HAVING count(*) > 1)
-        ),
+        WITH flera AS (FROM rad_{name} WHERE hash({key}) IN (FROM tvetydig)),
         sista AS (FROM flera QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY fil DESC, rad DESC) = 1)
         SELECT r.fil, r.rad, {same_row(source, "r", "s")} AS lika
         FROM flera AS r JOIN sista AS s USING ({key}) WHERE (r.fil, r.rad) <> (s.fil, s.rad)
