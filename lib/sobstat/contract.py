@@ -15,15 +15,23 @@ from pydantic import BaseModel, ConfigDict
 from sobstat.names import CONTROLS
 from sobstat.regions import LAN
 
-# Without the white space around it, of every kind. Few values have any, and trimming is slow.
+# Nearly every text begins and ends with a visible sign of ASCII, which costs little to see; patterns and trimming are
+# for the others.
 _WHITE_SPACE = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_VISIBLE = "{x} BETWEEN '!' AND '~'"
+_GIVEN = f"CASE WHEN {_VISIBLE} THEN true ELSE regexp_matches({{x}}, '[^{_WHITE_SPACE}]') END"
+# Without the white space around it, of every kind.
 _STRIPPED = (
-    f"CASE WHEN regexp_matches({{x}}, '^[{_WHITE_SPACE}]|[{_WHITE_SPACE}]$') "
+    f"CASE WHEN {_VISIBLE} AND {{x}}[-1] BETWEEN '!' AND '~' THEN {{x}} "
+    f"WHEN regexp_matches({{x}}, '^[{_WHITE_SPACE}]|[{_WHITE_SPACE}]$') "
     f"THEN trim({{x}}, '{_WHITE_SPACE}') ELSE {{x}} END"
 )
 # ISO 8601 calendar dates and times, with or without seconds, fraction and offset.
 _OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
-_ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?\s?" + _OFFSET + "?)?$"
+_HOUR = r"([01]\d|2[0-3])"
+_ISO_TIME = rf"^\d{{4}}-\d{{2}}-\d{{2}}([T ]{_HOUR}:[0-5]\d(:[0-5]\d([.,]\d{{1,9}})?)?\s?{_OFFSET}?)?$"
+# As most programs write a time in UTC.
+_UTC_TIME = rf"\d{{4}}-\d{{2}}-\d{{2}}T{_HOUR}:[0-5]\d:[0-5]\dZ"
 
 
 def quoted(text: object) -> str:
@@ -46,8 +54,9 @@ class ColumnType:
     notice: tuple[str, str] | None = None
 
 
-_GIVEN = f"regexp_matches({{x}}, '[^{_WHITE_SPACE}]')"
 _TEXT = f"CASE WHEN {_GIVEN} THEN {{x}} END"
+# A value that could not be made of what is given.
+_NO_VALUE = f"CASE WHEN {{v}} IS NULL THEN {_GIVEN} ELSE false END"
 # Without control characters, which are rare: see names.py.
 _FROM, _TO = ("".join(map(chr, codes)) for codes in zip(*CONTROLS.items(), strict=True))
 _SIGNS = (
@@ -67,7 +76,8 @@ COLUMN_TYPES = {
     "person_id": ColumnType("text, turned into a keyed pseudonym", _TEXT),
     "hsa_id": ColumnType(
         "HSA-id, compared upper-cased and stripped of white space",
-        f"nullif(upper({_SIGNS.format(x=_STRIPPED)}), '')",
+        f"CASE WHEN regexp_full_match({{x}}, '[!-~]+') THEN upper({{x}}) "
+        f"ELSE nullif(upper({_SIGNS.format(x=_STRIPPED)}), '') END",
     ),
     "lan_kod": ColumnType(
         "two digits",
@@ -77,41 +87,44 @@ COLUMN_TYPES = {
     "kon": ColumnType(
         "`Kvinna` or `Man`; anything else counts as `Okänt`",
         "CASE WHEN {x} IN ('Kvinna', 'Man') THEN {x} END",
-        notice=(f"{_GIVEN} AND {{v}} IS NULL", "unknown kon, counted as Okänt"),
+        notice=(_NO_VALUE, "unknown kon, counted as Okänt"),
     ),
     "age": ColumnType(
         "whole years; outside 0–120 counts as `Okänd`",
         f"CASE WHEN {_NUMBER} >= 0 AND {_NUMBER} < 121 THEN CAST(floor({_NUMBER}) AS SMALLINT) END",
-        fault=(f"{_GIVEN} AND NOT coalesce(isfinite({_NUMBER}), false)", "is not a number"),
-        notice=(f"{_GIVEN} AND {{v}} IS NULL", "age outside 0–120, counted as Okänd"),
+        fault=(f"{_NO_VALUE} AND NOT coalesce(isfinite({_NUMBER}), false)", "is not a number"),
+        notice=(_NO_VALUE, "age outside 0–120, counted as Okänd"),
     ),
     "number": ColumnType(
         "whole number, 0 or more",
         f"CASE WHEN {_NUMBER} >= 0 AND {_NUMBER} = try_cast({_NUMBER} AS INTEGER) THEN CAST({_NUMBER} AS INTEGER) END",
-        fault=(f"{_GIVEN} AND {{v}} IS NULL", "is not a whole number of 0 or more"),
+        fault=(_NO_VALUE, "is not a whole number of 0 or more"),
     ),
     # The instant in UTC. Without an offset the time is Stockholm's; the hour that occurs twice in autumn is
     # then the first of the two.
     "time": ColumnType(
         "ISO 8601; with an offset or `Z`, or without, then Europe/Stockholm",
         "sob_tid({x})",
-        fault=(f"{_GIVEN} AND {{v}} IS NULL", "is not a time in ISO 8601"),
+        fault=(_NO_VALUE, "is not a time in ISO 8601"),
     ),
 }
 
 # `sob_tid(text)`: an ISO 8601 time as an instant in UTC, NULL if it is none. (A subquery in it would become a join.)
+# Summer time has never ended in another month than September or October.
 TIME_MACRO = f"""
 CREATE OR REPLACE TEMP MACRO sob_instant(x) AS
     CASE WHEN regexp_matches(x, '{_ISO_TIME}') AND x > '0001-01-02'
     THEN try_cast(replace(replace(x, ',', '.'), ' +', '+') AS TIMESTAMPTZ) END;
 CREATE OR REPLACE TEMP MACRO sob_tid_of(t) AS
     make_timestamp(epoch_us(CASE
-        WHEN length(t) > 10 AND NOT regexp_matches(t, '(Z|[+-]\\d{{2}}(:?\\d{{2}})?)$')
+        WHEN length(t) > 10 AND t[6:7] IN ('09', '10') AND NOT regexp_matches(t, '(Z|[+-]\\d{{2}}(:?\\d{{2}})?)$')
             AND CAST(sob_instant(t) - INTERVAL 1 HOUR AS TIMESTAMP) = CAST(sob_instant(t) AS TIMESTAMP)
         THEN sob_instant(t) - INTERVAL 1 HOUR
         ELSE sob_instant(t)
     END));
-CREATE OR REPLACE TEMP MACRO sob_tid(x) AS sob_tid_of(upper({_STRIPPED.format(x="x")}));
+CREATE OR REPLACE TEMP MACRO sob_tid(x) AS
+    CASE WHEN regexp_full_match(x, '{_UTC_TIME}') AND x > '0001-01-02' THEN try_cast(x AS TIMESTAMP)
+    ELSE sob_tid_of(upper({_STRIPPED.format(x="x")})) END;
 """
 
 

@@ -1,6 +1,7 @@
 """The usable rows of an extract merged with what the warehouse holds, in a draft of it.
 
-Of the history nothing but the keys is read, and the ärenden that the extract touches.
+Of the history nothing but the keys is read, and the ärenden that the extract touches; of the keys those alone that
+lie where the extract's do, which is little where ids are given out in order.
 """
 
 from dataclasses import dataclass
@@ -51,9 +52,11 @@ def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> Merged
             )
         removed = _retire(con, source, f"({key}) NOT IN (SELECT ({key}) FROM {rows})", number)
     # In two steps, so that of the whole history nothing but the keys is read.
+    first = key.split(", ")[0]
     con.execute(
         f"CREATE TEMP TABLE kand AS SELECT r.fil, r.rad, t.rowid AS plats FROM {rows} AS r "
-        f"JOIN {table} AS t USING ({key})"
+        f"JOIN {table} AS t USING ({key}) WHERE t.{first} BETWEEN ? AND ?",
+        _range(con, first, rows, table),
     )
     con.execute(
         f"INSERT INTO upprepad SELECT r.fil, r.rad FROM {rows} AS r JOIN kand AS k ON k.fil = r.fil AND k.rad = r.rad "
@@ -71,7 +74,7 @@ def merge(con: duckdb.DuckDBPyConnection, source: Source, number: int) -> Merged
     if following:
         _follow(con, rows, list(following), number)
         columns = ", ".join([columns, *following])
-        rows += " JOIN foljd USING (fil, rad)"
+        rows = f"provad_{source.name} JOIN foljd USING (fil, rad)"  # which has the same rows as `rad_…`, and is narrow
     con.execute(
         f"INSERT INTO {table} ({columns}, laddning) SELECT {columns}, {number} FROM {rows} "
         f"ORDER BY {ORDER.get(source.name, key)}"
@@ -88,15 +91,27 @@ def _follow(con: duckdb.DuckDBPyConnection, rows: str, following: list[str], num
         f"SELECT fil, rad, NULL AS plats, {columns} FROM {rows} UNION ALL "
         f"SELECT NULL, NULL, rowid, {columns} FROM lager.transaktion WHERE rowid IN (SELECT plats FROM berord)"
     )
+    replaced = f"SELECT arende_id FROM lager.ersatt_transaktion WHERE ersatt = {number}"
+    ids = f"SELECT arende_id FROM {rows} UNION ALL {replaced}"
     con.execute(
-        "CREATE TEMP TABLE berord AS SELECT rowid AS plats FROM lager.transaktion WHERE arende_id IN "
-        f"(SELECT arende_id FROM {rows} UNION SELECT arende_id FROM lager.ersatt_transaktion WHERE ersatt = {number})"
+        "CREATE TEMP TABLE berord AS SELECT rowid AS plats FROM lager.transaktion "
+        f"WHERE arende_id IN ({ids}) AND arende_id BETWEEN ? AND ?",
+        _range(con, "arende_id", f"({ids})", "lager.transaktion"),
     )
     con.execute(f"CREATE TEMP TABLE foljd AS SELECT fil, rad, plats, {', '.join(following)} FROM ({touched})")
     con.execute(
         f"UPDATE lager.transaktion AS t SET {', '.join(f'{name} = f.{name}' for name in following)} FROM foljd AS f "
         f"WHERE t.rowid = f.plats AND ({' OR '.join(f't.{name} IS DISTINCT FROM f.{name}' for name in following)})"
     )
+
+
+def _range(con: duckdb.DuckDBPyConnection, column: str, rows: str, table: str) -> list:
+    """The least and the greatest value of the rows, as parameters: with them, DuckDB passes over row groups of the
+    table unread. Of an empty one there are none to pass over.
+    """
+    if not con.execute(f"FROM {table} LIMIT 1").fetchone():
+        return [None, None]
+    return list(con.execute(f"SELECT min({column}), max({column}) FROM {rows}").fetchone())
 
 
 def _retire(con: duckdb.DuckDBPyConnection, source: Source, which: str, number: int) -> int:

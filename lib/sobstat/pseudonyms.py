@@ -117,7 +117,7 @@ def pseudonyms(ids: Iterable[str], kind: str, key: Key) -> np.ndarray:
     `kind` is the column (`vardtagare_id`, `behandlare_id`): the same id gets different pseudonyms in each, so that
     a therapist who is a resident too cannot be told.
     """
-    return renewed(_hashed((id_.encode("utf-8") for id_ in ids), kind, key[0]), kind, key[1:])
+    return renewed(_hashed(map(str.encode, ids), kind, key[0]), kind, key[1:])
 
 
 def renewed(old: np.ndarray, kind: str, parts: Key) -> np.ndarray:
@@ -130,13 +130,12 @@ def renewed(old: np.ndarray, kind: str, parts: Key) -> np.ndarray:
 
 def _hashed(values: Iterable[bytes], kind: str, part: bytes) -> np.ndarray:
     keyed = hashlib.blake2b(digest_size=8, key=part, person=kind.encode())
-
-    def digest(value: bytes) -> bytes:
+    digests = []
+    for value in values:
         own = keyed.copy()
         own.update(value)
-        return own.digest()
-
-    return np.frombuffer(b"".join(map(digest, values)), ">i8").astype(np.int64)
+        digests.append(own.digest())
+    return np.frombuffer(b"".join(digests), ">i8").astype(np.int64)
 
 
 def fingerprint(key: Key) -> str:

@@ -41,9 +41,8 @@ def make_room(con: duckdb.DuckDBPyConnection) -> None:
             f"CREATE TABLE provad_{source.name} (fil SMALLINT, rad BIGINT, {columns}, skal VARCHAR, anmarkning VARCHAR)"
         )
         con.execute(
-            f"CREATE VIEW rad_{source.name} AS FROM provad_{source.name} AS r WHERE skal IS NULL "
-            "AND NOT EXISTS (FROM undantag AS u WHERE u.fil = r.fil AND u.rad = r.rad) "
-            "AND NOT EXISTS (FROM upprepad AS u WHERE u.fil = r.fil AND u.rad = r.rad)"
+            f"CREATE VIEW rad_{source.name} AS FROM provad_{source.name} "
+            "ANTI JOIN undantag USING (fil, rad) ANTI JOIN upprepad USING (fil, rad) WHERE skal IS NULL"
         )
 
 
@@ -78,26 +77,37 @@ def check_rows(con: duckdb.DuckDBPyConnection, file: ExtractFile, now: datetime)
             wrong.append((f"{held} IS NULL", "is missing or unknown" if column.type == "kon" else "is missing"))
         if column.type == "time":
             wrong.append((f"{held} > $now", "is in the future"))
-        if wrong:
-            cases = " ".join(f"WHEN {condition} THEN '{name} {reason}'" for condition, reason in wrong)
-            faults.append(f"CASE {cases} END")
+        faults.append([(condition, f"{name} {reason}") for condition, reason in wrong])
         if kind.notice:
-            notices.append(f"CASE WHEN {kind.notice[0].format(x=f'ra_{name}', v=held)} THEN '{kind.notice[1]}' END")
+            notices.append([(kind.notice[0].format(x=f"ra_{name}", v=held), kind.notice[1])])
     raw = ", ".join(f"r.{name} AS ra_{name}" for name in source.columns if source.columns[name].type != "person_id")
     derived = "".join(f", {sql} AS {name}" for name, sql in DERIVED.get(source.name, {}).items())
-    skal, anmarkning = (
-        f"nullif(concat_ws('; ', {', '.join(said)}), '')" if said else "NULL" for said in (faults, notices)
-    )
     con.execute(
         f"""
         INSERT INTO provad_{source.name}
-        SELECT fil, rad, {", ".join(stored_columns(source))}, {skal}, {anmarkning}
+        SELECT fil, rad, {", ".join(stored_columns(source))}, {_said(faults)}, {_said(notices)}
         FROM (SELECT *{derived} FROM (
             SELECT r.fil, r.rad, {raw}, {", ".join(values)} FROM fil_{file.number} AS r{joins}
         ))
         """,
         {"now": now} if any(column.type == "time" for column in source.columns.values()) else None,
     )
+
+
+def _said(columns: list[list[tuple[str, str]]]) -> str:
+    """SQL: what is to be said of a row, NULL if nothing; of each column the text of the first condition that is true.
+
+    Hardly any row has something, and one look at all conditions tells.
+    """
+    columns = [conditions for conditions in columns if conditions]
+    if not columns:
+        return "NULL"
+    some = " OR ".join(f"({condition})" for conditions in columns for condition, _ in conditions)
+    texts = (
+        f"CASE {' '.join(f'WHEN {condition} THEN {quoted(text)}' for condition, text in conditions)} END"
+        for conditions in columns
+    )
+    return f"CASE WHEN {some} THEN concat_ws('; ', {', '.join(texts)}) END"
 
 
 def set_aside(con: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -107,14 +117,17 @@ def set_aside(con: duckdb.DuckDBPyConnection, source: Source) -> None:
     """
     name, key = source.name, stored_key(source)
     con.execute(f"INSERT INTO undantag SELECT fil, rad, skal FROM provad_{name} WHERE skal IS NOT NULL")
-    # Few keys occur twice; their hashes find them in a fraction of the memory.
+    # Few keys occur twice, if any; their hashes find them in a fraction of the memory.
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE tvetydig AS "
+        f"SELECT hash({key}) AS h FROM rad_{name} GROUP BY ALL HAVING count(*) > 1"
+    )
+    if not con.execute("FROM tvetydig LIMIT 1").fetchone():
+        return
     con.execute(
         f"""
         CREATE TEMP TABLE tidigare AS
-        WITH flera AS (
-            FROM rad_{name} WHERE hash({key}) IN
-                (SELECT hash({key}) FROM rad_{name} GROUP BY ALL HAVING count(*) > 1)
-        ),
+        WITH flera AS (FROM rad_{name} WHERE hash({key}) IN (FROM tvetydig)),
         sista AS (FROM flera QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY fil DESC, rad DESC) = 1)
         SELECT r.fil, r.rad, {same_row(source, "r", "s")} AS lika
         FROM flera AS r JOIN sista AS s USING ({key}) WHERE (r.fil, r.rad) <> (s.fil, s.rad)

@@ -44,7 +44,7 @@ SQL_TYPES = {
 assert SQL_TYPES.keys() == COLUMN_TYPES.keys()
 
 # `dag` is the Stockholm date of `tidpunkt` (UTC): months and weekdays follow it, in any session time zone.
-DERIVED = {"arenden": {"dag": "CAST(timezone('Europe/Stockholm', timezone('UTC', tidpunkt)) AS DATE)"}}
+DERIVED = {"arenden": {"dag": "CAST(timezone('Europe/Stockholm', make_timestamptz(epoch_us(tidpunkt))) AS DATE)"}}
 # What the load keeps beside a source's columns, computed from other rows: see facts/foljd.sql.
 FOLLOWING = {"arenden": {"nasta_start_dag": "DATE", "nasta_avslut_dag": "DATE", "senaste_orsak": "VARCHAR"}}
 TABLES = {"arenden": "transaktion"}

@@ -3,9 +3,10 @@
 SELECT
     *,
     -- The ärende's next start and next completion: until then the ärende is under way, and the event is the latest.
-    first_value(CASE WHEN arendetyp = 'Process' AND status = 'Inprogress' THEN dag END IGNORE NULLS)
+    -- The least day is that of the next one, since days follow time; it is found faster than the first value.
+    min(CASE WHEN arendetyp = 'Process' AND status = 'Inprogress' THEN dag END)
         OVER (arende ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS nasta_start_dag,
-    first_value(CASE WHEN arendetyp = 'Process' AND status = 'Done' THEN dag END IGNORE NULLS)
+    min(CASE WHEN arendetyp = 'Process' AND status = 'Done' THEN dag END)
         OVER (arende ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS nasta_avslut_dag,
     -- The reason on its latest completion, this one or an earlier.
     last_value(CASE WHEN arendetyp = 'Process' AND status = 'Done' THEN coalesce(avslutningsorsak, 'Okänt') END IGNORE NULLS)
