@@ -19,11 +19,14 @@ addEventListener("securitypolicyviolation",
 """
 
 # Begun first, so that no process is left alone with one of them at the end.
-LONGEST = ["test_versions", "test_kills", "test_failures", "test_revision", "test_disclosure", "test_browser"]
+LONGEST = [
+    *("test_spark_connect", "test_counting", "test_load_on_spark"),
+    *("test_versions", "test_kills", "test_failures", "test_revision", "test_disclosure", "test_browser"),
+]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--spark", action="store_true", help="count every case on Spark too, which takes minutes")
+    parser.addoption("--spark", action="store_true", help="count every case by itself on Spark too")
 
 
 def pytest_generate_tests(metafunc):

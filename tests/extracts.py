@@ -128,6 +128,7 @@ class Library:
     def __init__(
         self, warehouse: Path, region: str, from_month: str, to_month: str, min_antal: int, engine: str = "duckdb"
     ):
+        self.of, self.asked = (region, from_month, to_month), set()
         self.report = open_report(
             region=SLUG[region],
             from_month=from_month,
@@ -138,6 +139,7 @@ class Library:
         )
 
     def table(self, report: str) -> list[dict]:
+        self.asked.add(report)
         frame = self.report.table(report)
         assert list(frame.columns) == COLUMNS[report]
         rows = frame.astype(object).to_dict("records")
@@ -148,7 +150,7 @@ class Figures:
     """One extract, read by the reference, or by the library on one of its engines."""
 
     def __init__(self, reader: str, extract: dict, folder: Path):
-        self.reader, self.extract = reader, extract
+        self.reader, self.extract, self.opened = reader, extract, []
         if reader == "spark":
             need_spark()
         if reader != "reference":
@@ -159,7 +161,25 @@ class Figures:
     def open(self, from_month: str, to_month: str, *, region: str = "riket", min_antal: int = 0):
         if self.reader == "reference":
             return Reference(self.extract, region, from_month, to_month, min_antal)
-        return Library(self.warehouse, region, from_month, to_month, min_antal, self.reader)
+        self.opened.append(Library(self.warehouse, region, from_month, to_month, min_antal, self.reader))
+        return self.opened[-1]
+
+    @property
+    def asked(self) -> set[tuple[str, str, str, str]]:
+        """What was asked of the library: region, months, and report."""
+        return {(*library.of, report) for library in self.opened for report in library.asked}
+
+
+def together(extracts: list[dict]) -> dict:
+    """Several extracts with one HSA catalogue as one: each has ärenden, persons, processes and moments of its own."""
+    own = ("transaktion_id", "arende_id", "vardtagare_id", "behandlare_id", "process", "moment")
+    rows = {"arenden": [], "behandlare": []}
+    for number, extract in enumerate(extracts, 100):
+        for source, of_all in rows.items():
+            for row in extract[source]:
+                named = {name: f"{number} {row[name]}" for name in own if row.get(name, "").strip()}
+                of_all.append({**row, **named})
+    return {**extracts[0], **rows}
 
 
 def as_text(value) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engines import as_folder, need_spark
+from engines import as_folder, held, need_spark
 from extracts import HSA_VARDGIVARE, NOW, make_extract, write_extract
 from sobstat import draft, pieces
 from sobstat.engines import SPARK
@@ -17,7 +17,6 @@ from sobstat.errors import SobstatError
 from sobstat.folder import MANIFEST, tables
 from sobstat.load import load_extract
 from sobstat.pseudonyms import KEY_VARIABLE
-from sobstat.warehouse import attach, session
 
 KEY = "00" * 31 + "5b"
 # In pieces of two rows: T1 comes again equal in the next piece, T2 otherwise in the last; two rows cannot be used.
@@ -70,13 +69,6 @@ def extracts(tmp_path_factory) -> list[Path]:
     shutil.move(rows, first / "arenden.csv")
     fewer = "\n".join(HSA_VARDGIVARE.strip().splitlines()[:-1])
     return [first, write_extract(make_extract(SECOND, "| arende_id | behandlare_id |", fewer), folder / "2")]
-
-
-def held(folder: Path) -> dict[str, list[tuple]]:
-    """All rows of all tables."""
-    with session() as con:
-        attach(con, folder)
-        return {name: con.execute(f"FROM lager.{name} ORDER BY ALL").fetchall() for name in sorted(tables(folder))}
 
 
 def in_bytes(folder: Path) -> dict[str, bytes]:
