@@ -14,6 +14,7 @@ from sobstat import declarations
 from sobstat.declarations import measures
 from sobstat.load import MAX_SET_ASIDE
 from sobstat.months import STOCKHOLM
+from sobstat.regions import LAN
 from sobstat.report import RegionReport
 from sobstat.swedish import day_in_words, enumerate_words, percent, whole
 from sobstat.templating import render
@@ -170,7 +171,7 @@ def moved(report: RegionReport) -> pd.DataFrame:
     """
     found = _read(
         report,
-        f"""
+        """
         WITH brukad AS (
             SELECT vardgivare_id AS hsa_id, min(laddning) AS forst
             FROM (SELECT vardgivare_id, laddning FROM lager.transaktion UNION ALL
@@ -182,14 +183,16 @@ def moved(report: RegionReport) -> pd.DataFrame:
             SELECT hsa_id, namn, lan_kod, laddning FROM lager.ersatt_hsa_vardgivare
         )
         SELECT coalesce(efter.namn, fore.namn, hsa_id), laddning, tidpunkt,
-            coalesce(f.lan, 'Okänt län') AS fran, coalesce(t.lan, 'Okänt län') AS till
+            fore.lan_kod AS fran, efter.lan_kod AS till
         FROM fore FULL JOIN efter USING (hsa_id, laddning)
         JOIN brukad USING (hsa_id) JOIN lager.laddning USING (laddning)
-        LEFT JOIN lan AS f ON f.lan_kod = fore.lan_kod LEFT JOIN lan AS t ON t.lan_kod = efter.lan_kod
-        WHERE laddning > forst AND fran <> till
-        ORDER BY laddning DESC, 1 LIMIT {LISTED}
+        WHERE laddning > forst ORDER BY laddning DESC, 1
         """,
     )
+    names = {lan.lan_kod: lan.namn for lan in LAN}
+    for column in ("fran", "till"):
+        found[column] = found[column].map(names).fillna("Okänt län")
+    found = found[found["fran"] != found["till"]].head(LISTED).reset_index(drop=True)
     found["tidpunkt"] = _in_stockholm(found["tidpunkt"])
     return found.set_axis(
         ["Vårdgivare", "Laddning", "Tidpunkt", "Tidigare län", "Län efter laddningen"], axis="columns"
@@ -217,7 +220,7 @@ def unknown(report: RegionReport) -> pd.DataFrame:
 def status(report: RegionReport) -> pd.DataFrame:
     """The state in short: what is checked, whether it is as it should be, and what was found."""
     load = history(report).iloc[0]
-    (latest,) = report.con.execute("SELECT max(dag) FROM lager.transaktion").fetchall()[0]
+    latest = report.last_day
     aside = load["Undantagna"] / load["Lästa rader"] if load["Lästa rader"] else 0.0
     lan, invanare = unknown(report)["Andel"].fillna(0.0)[:2]
     checks = [
@@ -256,7 +259,7 @@ def releases() -> pd.DataFrame:
 
 
 def _read(report: RegionReport, query: str) -> pd.DataFrame:
-    return report.con.execute(query).df()
+    return report.log.execute(query).df()
 
 
 def _in_stockholm(times: pd.Series) -> pd.Series:

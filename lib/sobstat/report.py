@@ -17,12 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pandas as pd
 
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.described import Names, about_table, show_captions
 from sobstat.disclosure.thresholds import MIN_ANTAL, Thresholds
-from sobstat.engines import DUCKDB, open_warehouse
+from sobstat.engines import DUCKDB, default_engine, open_warehouse
 from sobstat.errors import SobstatError, no_such
 from sobstat.files import not_for_publication, to_csv, write_whole
 from sobstat.months import Period, this_month
@@ -41,7 +42,7 @@ class RegionReport:
     `measures`, `by` and `reports` hold the names that may be asked for: `report.measures.` and the Tab key list them.
     """
 
-    def __init__(self, region: Region, period: Period, warehouse: Path, thresholds: Thresholds, engine: str = DUCKDB):
+    def __init__(self, region: Region, period: Period, warehouse: Path, thresholds: Thresholds, engine: str):
         self.region = region
         self.period = period
         self.warehouse = warehouse
@@ -99,6 +100,13 @@ class RegionReport:
         return table
 
     @cached_property
+    def log(self) -> duckdb.DuckDBPyConnection:
+        """A session on DuckDB, whatever counts: for what the warehouse tells of itself, which is soon read."""
+        if self.engine == DUCKDB:
+            return self.con
+        return self._stack.enter_context(open_warehouse(self.warehouse, DUCKDB))
+
+    @cached_property
     def mask(self) -> Mask:
         """What is hidden in the period besides small counts, in all of the country."""
         from sobstat.disclosure.mask import choose_mask
@@ -117,12 +125,12 @@ class RegionReport:
     @cached_property
     def synthetic(self) -> bool:
         """Whether the figures rest on made-up data (`sobstat demo` marks every transaction)."""
-        return self.con.execute(SYNTHETIC).fetchall()[0][0]
+        return self.log.execute(SYNTHETIC).fetchall()[0][0]
 
     @cached_property
     def last_day(self) -> date | None:
         """The Stockholm date of the warehouse's last transaction; None if it holds none."""
-        return self.con.execute("SELECT max(dag) FROM lager.transaktion").fetchall()[0][0]
+        return self.log.execute("SELECT max(dag) FROM lager.transaktion").fetchall()[0][0]
 
     @cached_property
     def population_date(self) -> str | None:
@@ -151,13 +159,13 @@ def open_report(
     min_avslutade: int = 0,
     min_pagaende: int = 0,
     min_behandlare: int = 0,
-    engine: str = DUCKDB,
+    engine: str | None = None,
 ) -> RegionReport:
     """Open a report for a region (`riket`, or a län by code, slug or name) and whole months, both included.
 
     The warehouse is opened read-only. Counts of residents are shown when they exceed `min_antal`, other counts when
     they exceed their own threshold; 0 hides nothing. `engine` counts: `duckdb`, `spark`, or the address of a Spark
-    Connect server; Spark reads a warehouse in a folder.
+    Connect server; Spark reads a warehouse in a folder. Without one it is that of the edition, or `duckdb`.
     Raises SobstatError for an unknown region, a period before October 2015, reversed or not yet over, a negative
     or fractional threshold, or a warehouse that cannot be read.
     """
@@ -171,4 +179,4 @@ def open_report(
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise SobstatError(f"{name} is {value!r}: give a whole number, 0 or more.")
     show_captions()
-    return RegionReport(parse_region(region), period, Path(warehouse), thresholds, engine)
+    return RegionReport(parse_region(region), period, Path(warehouse), thresholds, engine or default_engine())

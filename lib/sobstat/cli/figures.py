@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from sobstat.cli.options import AsJson, Engine, Format, From, Notebooks, OneRegion, Params, ReportId, To, Warehouse
+from sobstat.cli.options import (
+    AsJson,
+    EditionEngine,
+    Engine,
+    Format,
+    From,
+    Notebooks,
+    OneRegion,
+    Params,
+    ReportId,
+    To,
+    Warehouse,
+)
 from sobstat.cli.terminal import is_watched, print_json, progress, say
 from sobstat.edition.plan import PARAMS
 from sobstat.engines import DUCKDB
@@ -73,6 +85,7 @@ def rerun(
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("output/adhoc"),
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
     params: Params = PARAMS,
+    engine: EditionEngine = None,
     show: Annotated[
         bool | None, typer.Option("--open/--no-open", help="Open it in the browser; default where there is a desktop.")
     ] = None,
@@ -92,6 +105,7 @@ def rerun(
             Period.parse(from_, to),
             [parse_region(region)],
             only=notebook or (),
+            engine=engine,
             progress=steps,
         )
     say("The report is not for publication. Each file holds all that it needs, and can be mailed. Open:")

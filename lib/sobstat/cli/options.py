@@ -63,6 +63,7 @@ Notebooks = Annotated[
 Format = Annotated[str, typer.Option(help="csv, json or text.", autocompletion=_formats)]
 Warehouse = Annotated[Path, typer.Option(help="The warehouse, a file or an exported folder.", show_default=True)]
 Engine = Annotated[str, typer.Option(help="What counts: duckdb, spark, or a Spark Connect server's sc://host:port.")]
+EditionEngine = Annotated[str | None, typer.Option(help="What counts, as `table` says; default the params file's.")]
 Params = Annotated[Path, typer.Option(help="What the edition contains.", show_default=True)]
 Site = Annotated[Path, typer.Option(help="The site's folder.")]
 Runs = Annotated[Path | None, typer.Option(help="Folder for run reports; default `runs` beside the site.")]

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from sobstat.cli.options import SITE, AsJson, Due, Params, Published, Reason, Regions, Runs, Site, Warehouse
+from sobstat.cli.options import (
+    SITE,
+    AsJson,
+    Due,
+    EditionEngine,
+    Params,
+    Published,
+    Reason,
+    Regions,
+    Runs,
+    Site,
+    Warehouse,
+)
 from sobstat.cli.terminal import print_json, progress, say, say_wrong
 from sobstat.edition.plan import PARAMS
 from sobstat.warehouse import DEFAULT_WAREHOUSE
@@ -16,6 +28,7 @@ def publish(
     region: Regions = None,
     site: Site = SITE,
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
+    engine: EditionEngine = None,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Make the other pages too when one fails.")] = False,
     runs: Runs = None,
     on_success: Annotated[str | None, typer.Option(help="Command that gets the run report of an edition.")] = None,
@@ -48,6 +61,7 @@ def publish(
                     month=wanted,
                     regions=regions,
                     keep_going=keep_going,
+                    engine=engine,
                     runs_folder=runs,
                     progress=steps,
                     tell=hooks.tell,
@@ -76,6 +90,7 @@ def republish(
     params: Params = PARAMS,
     site: Site = SITE,
     warehouse: Warehouse = DEFAULT_WAREHOUSE,
+    engine: EditionEngine = None,
     runs: Runs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,6 +106,7 @@ def republish(
             read_params(params),
             month=Month.parse(month),
             replace=reason,
+            engine=engine,
             runs_folder=runs,
             progress=steps,
         )

@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 from sobstat.declarations import Measure, Report, dimensions, measures, reports
 from sobstat.disclosure.choose import Progress, System
 from sobstat.disclosure.thresholds import Thresholds
-from sobstat.engines import DUCKDB, open_warehouse
+from sobstat.engines import open_warehouse
 from sobstat.months import Month, Period
 from sobstat.query import WINDOWED_FACT
 from sobstat.regions import RIKET, Region
@@ -95,7 +95,7 @@ def collect(
     periods: list[Period],
     thresholds: Thresholds,
     progress: Progress = lambda step, done, total: None,
-    engine: str = DUCKDB,
+    engine: str | None = None,
 ) -> Cells:
     """The cells of every report and region of some periods."""
     cells = Cells()

@@ -20,7 +20,6 @@ from sobstat.declarations import Measure
 from sobstat.disclosure.cells import Cells, Group, collect, row_groups, tie
 from sobstat.disclosure.choose import Progress, choose_complementary
 from sobstat.disclosure.thresholds import Thresholds
-from sobstat.engines import DUCKDB
 from sobstat.fingerprints import counting_hash
 from sobstat.months import Period
 from sobstat.periods import published_with
@@ -65,7 +64,7 @@ def choose_mask(
     period: Period,
     thresholds: Thresholds,
     progress: Progress = lambda step, done, total: None,
-    engine: str = DUCKDB,
+    engine: str | None = None,
 ) -> Mask:
     """The mask of a period and those that are published with it; the one that is kept, or one made now and kept if
     the folder can be written.

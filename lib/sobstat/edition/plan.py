@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from sobstat.disclosure.thresholds import MIN_ANTAL, Thresholds
 from sobstat.edition.notices import WITHDRAWN, Notice
+from sobstat.engines import DUCKDB
 from sobstat.errors import SobstatError
 from sobstat.months import Month, Period
 from sobstat.periods import MAIN, MAIN_MONTHS, PERIODS
@@ -78,6 +79,7 @@ class EditionParams(BaseModel):
     publisher: Publisher = Publisher()
     publication_day: int = Field(default=5, ge=1, le=28)
     first_month: str | None = None
+    engine: str = DUCKDB
     cell_timeout: int = Field(default=600, ge=1)
     max_page_kb: int = Field(default=300, ge=1)
 

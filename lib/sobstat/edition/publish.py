@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from sobstat.disclosure.mask import choose_mask
@@ -21,9 +22,11 @@ from sobstat.edition.record import KEPT, PUBLISHED, UNCHANGED, Record, RunReport
 from sobstat.edition.revision import find_revision
 from sobstat.edition.run import Job, check_notebook
 from sobstat.edition.server import Made
+from sobstat.edition.spark_server import counted_on
 from sobstat.edition.told import tell_changes
 from sobstat.edition.versions import as_replacement, before, compared_with, folder_of, keep_former
 from sobstat.edition.workers import Progress, raise_failures, run_jobs
+from sobstat.engines import check_engine, without_token
 from sobstat.errors import ReportError, SobstatError, no_such
 from sobstat.files import public_files, write_whole
 from sobstat.months import Month, Period, this_month
@@ -45,6 +48,7 @@ def publish(
     notebooks: Path = NOTEBOOKS,
     keep_going: bool = False,
     replace: str | None = None,
+    engine: str | None = None,
     runs_folder: Path | None = None,
     progress: Progress = lambda step, done, total: None,
     tell: Callable[[RunReport], None] = lambda report: None,
@@ -55,13 +59,16 @@ def publish(
     page. Pages that an interrupted run of the very same edition finished are kept. `keep_going` makes the other pages
     too when one fails. Only with `replace`, the reason why, may an edition take the place of one from other data, code
     or parameters; that one is kept beside it, and both say so.
+    `engine` counts (see engines/), by default that of the parameters; what it counts is the same on each.
     A run report is written to `runs_folder` (default: `runs` beside the site), and given to `tell`.
 
     Raises SobstatError before anything runs if the parameters are wrong, the warehouse does not hold the month, or it
     is published differently; and ReportError if a page fails or a check does not hold. The site is then as it was.
     """
-    run = Record(str(site), str(month or ""))
-    with recorded(run, runs_folder or published.runs_folder(site), tell), public_files():
+    engine = engine or params.engine
+    run = Record(str(site), str(month or ""), engine=without_token(engine))
+    with recorded(run, runs_folder or published.runs_folder(site), tell), public_files(), ExitStack() as stack:
+        check_engine(engine, warehouse)
         for name in params.notebooks:
             check_notebook(notebooks / f"{name}.ipynb")
         held = holdings(warehouse)
@@ -95,6 +102,7 @@ def publish(
             if not published.edition_folder(site, identity).is_dir():
                 build = published.build_folder(site, build_id(edition, origin))
                 run.build = str(build)
+                stack.enter_context(counted_on(engine, warehouse))
                 jobs = [
                     Job(page, edition, *_paths(notebooks, page, warehouse), build, assets, params.cell_timeout)
                     for page in pages
@@ -126,6 +134,7 @@ def rerun(
     regions: Iterable[Region],
     *,
     only: Iterable[str] = (),
+    engine: str | None = None,
     notebooks: Path = NOTEBOOKS,
     progress: Progress = lambda step, done, total: None,
 ) -> list[Path]:
@@ -143,14 +152,15 @@ def rerun(
     _refuse_unless_held(held, period.last)
     pages = [Page(name, params.notebooks[name].title, region) for region in regions for name in chosen]
     edition = _plan(params, period, held, tuple(pages))
-    choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
     assets = contents()
     target = out / f"{period.first}--{period.last}-ej-for-publicering"
     jobs = [
         Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, params.cell_timeout, adhoc=True)
         for page in pages
     ]
-    raise_failures(run_jobs(jobs, progress))
+    with counted_on(engine or params.engine, warehouse):
+        choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
+        raise_failures(run_jobs(jobs, progress))
     return [job.file for job in jobs]
 
 
@@ -185,7 +195,7 @@ def _make_pages(
 
     failures = run_jobs(todo, progress, keep_going=keep_going, made=finished)
     for failure in failures:
-        run.failed(failure, command_for(failure.page, jobs[0].edition, params, warehouse))
+        run.failed(failure, command_for(failure.page, jobs[0].edition, params, warehouse, run.engine))
     raise_failures(failures)
 
 

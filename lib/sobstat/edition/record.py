@@ -18,6 +18,7 @@ import duckdb
 from sobstat.edition.plan import PARAMS, Edition, EditionParams, Page
 from sobstat.edition.run import PageFailed
 from sobstat.edition.server import Made
+from sobstat.engines import DUCKDB
 from sobstat.errors import ReportError, SobstatError
 from sobstat.files import write_whole
 from sobstat.operation.log import event, failure
@@ -51,10 +52,11 @@ class PageRecord:
 
 @dataclass
 class Record:
-    """One run: started (UTC), its outcome, its pages, and what the gates counted."""
+    """One run: what counted, started (UTC), its outcome, its pages, and what the gates counted."""
 
     site: str
     month: str = ""
+    engine: str = DUCKDB
     outcome: str = FAILED
     started: str = field(default_factory=_now)
     ended: str = ""
@@ -101,6 +103,7 @@ class Record:
             f"Started  {self.started}",
             f"Ended    {self.ended}",
             f"Edition  {self.edition or 'none'}",
+            f"Engine   {self.engine}",
         ]
         if self.made_from:
             lines.append(f"Data     loaded {self.made_from['loaded']}, {len(self.made_from['inputs'])} files")
@@ -161,11 +164,12 @@ def recorded(record: Record, folder: Path, tell: Callable[[RunReport], None]) ->
         tell(report)
 
 
-def command_for(page: Page, edition: Edition, params: EditionParams, warehouse: Path) -> str:
+def command_for(page: Page, edition: Edition, params: EditionParams, warehouse: Path, engine: str) -> str:
     """The command that runs a page's notebook once more, outside the publication."""
     period = edition.period_of(page.window)
     words = ["sobstat", "rerun", "--from", period.first, "--to", period.last]
     words += ["--region", page.region.slug, "--notebook", page.notebook, "--warehouse", warehouse, "--verbose"]
+    words += [] if engine == params.engine else ["--engine", engine]
     words += [] if params.file == PARAMS else ["--params", params.file]
     return shlex.join(map(str, words))
 

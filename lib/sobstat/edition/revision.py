@@ -19,6 +19,7 @@ from sobstat.disclosure.thresholds import Thresholds
 from sobstat.edition.changes import COLUMNS, Step, changed_figures, renamed, shown_figures
 from sobstat.edition.manifest import read_edition, read_manifest
 from sobstat.edition.plan import Edition
+from sobstat.engines import open_warehouse
 from sobstat.files import to_csv
 from sobstat.fingerprints import code_hash
 from sobstat.months import Period
@@ -140,8 +141,7 @@ def _count_again(warehouse: Path, region: Region, period: Period, thresholds: Th
 
 def _count_as_of(warehouse: Path, region: Region, period: Period, after_load: dict[str, int]) -> Tables:
     """The same with some sources as they were after a load, nothing hidden: for the causes alone, never told."""
-    with session() as con:
-        attach(con, warehouse)
+    with open_warehouse(warehouse) as con:
         build_facts(con, period, region, after_load)
         return {
             report.id: _as_text(
