@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -232,7 +233,8 @@ def test_an_answer_that_takes_too_long_is_asked_for_again(scb, tmp_path, fault):
 
 def test_a_pause_that_is_asked_for_is_kept(scb, tmp_path, monkeypatch):
     pauses = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", pauses.append)
+    # Not `sleep` of the module time: other threads sleep too, a Spark's for one.
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=pauses.append))
     scb.headers["Retry-After"] = "7"
     scb.faults.extend([429])
     fetch(tmp_path, params(scb), [2015])
