@@ -49,7 +49,6 @@ PRELOADED = (
     "ipykernel.kernelspec",
     "tornado.platform.asyncio",
     "tornado.queues",
-    "pyarrow.pandas_compat",
     "sqlite3",
     "sobstat.disclosure.mask",
     "sobstat.figures.figure",
