@@ -1,16 +1,14 @@
 """Editions that are replaced or withdrawn, openly; and the feed that tells of it."""
 
 import dataclasses
-import functools
 import hashlib
 import json
-import multiprocessing
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -260,38 +258,24 @@ def test_a_notice_is_of_today_and_its_reason_one_line():
     assert date.fromisoformat(notice.day)
 
 
-def killed_everywhere(base: Path, folder: Path, monkeypatch, die, *arguments) -> None:
+def check_kills(base: Path, folder: Path, change: Callable[[Path], None]) -> None:
     """Kill a change of the site after each of its steps: readers find all of it or nothing, and it can be completed."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["dying"])
-    changes = server.Value("i", 0)
-
-    def run(name: str, after: int) -> Path:
-        changes.value = 0
-        copy = folder / name
-        if not copy.exists():
-            shutil.copytree(base, copy, symlinks=True)
-        process = server.Process(target=die, args=(copy, *arguments), kwargs={"after": after, "changes": changes})
-        process.start()
-        process.join(timeout=120)
-        assert process.exitcode == (-signal.SIGKILL if after else 0)
-        return copy / "site"
-
-    whole = run("whole", 0)
-    total, before, after = changes.value, readable(base / "site"), readable(whole)
-    outcomes = set()
-    for point in range(1, total + 1):
-        site = run(str(point), point)
-        now = {name: content for name, content in readable(site).items() if name[:7] != "assets/"}
+    own = Path(shutil.copytree(base, folder / "own", symlinks=True))
+    site, before = own / "site", readable(base / "site")
+    left = dying.left_by_kills(site, folder, lambda: change(own))
+    after, outcomes = readable(site), set()
+    for point, killed in enumerate(left):
+        now = {name: content for name, content in readable(killed).items() if name[:7] != "assets/"}
         done = now["index.html"] == after["index.html"]
         # The address of a former version may stand a step before anything leads to it.
         now = {name: content for name, content in now.items() if done or not name.startswith("2025-09-v1/")}
         assert now.items() <= (after if done else before).items(), f"a mixture at change {point}"
         outcomes.add(done)
         if not done and point % 3 == 0:
-            assert readable(run(str(point), 0)) == after, f"not completed after change {point}"
-        shutil.rmtree(folder / str(point))
+            shutil.rmtree(site)
+            killed.rename(site)
+            change(own)
+            assert readable(site) == after, f"not completed after change {point}"
     assert outcomes == {False, True}
 
 
@@ -308,13 +292,12 @@ def small_site(tmp_path_factory):
     return base
 
 
-def test_a_withdrawal_that_is_killed_leaves_the_site_as_it_was_or_withdrawn(small_site, tmp_path, monkeypatch):
-    killed_everywhere(small_site, tmp_path, monkeypatch, dying.withdraw_and_die, "2025-09")
+def test_a_withdrawal_that_is_killed_leaves_the_site_as_it_was_or_withdrawn(small_site, tmp_path):
+    check_kills(small_site, tmp_path, lambda base: withdraw(base / "site", Month(2025, 9), REASON))
 
 
-def test_a_replacement_that_is_killed_leaves_the_site_as_it_was_or_replaced(small_site, tmp_path, monkeypatch):
-    die = functools.partial(dying.publish_and_die, replace="Rättad")
-    killed_everywhere(small_site, tmp_path, monkeypatch, die, "2025-09", [])
+def test_a_replacement_that_is_killed_leaves_the_site_as_it_was_or_replaced(small_site, tmp_path):
+    check_kills(small_site, tmp_path, lambda base: dying.publish_once(base, "2025-09", [], "Rättad"))
 
 
 def test_a_withdrawal_that_was_killed_before_it_tidied_is_tidied_when_repeated(small_site, tmp_path):
