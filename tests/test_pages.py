@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 
 from sites import EDITION, HOSTILE, PAGES, PERIOD, chart, run_notebook
 from sobstat.declarations import Report, reports
+from sobstat.edition import assets
 from sobstat.edition.assets import write_assets
 from sobstat.edition.key_figures import key_figures, latest_cells
 from sobstat.edition.notices import REPLACED, WITHDRAWN, Notice
@@ -319,16 +320,28 @@ def test_names_made_up_by_altair_do_not_show():
 def test_assets_are_named_by_their_contents_and_written_once(tmp_path):
     names = write_assets(tmp_path)
     assert names.keys() == {"sobstat.css", "sobstat.js", "vega.js"}
-    assert all(re.fullmatch(r"(sobstat|vega)-[0-9a-f]{8}\.(css|js)", name) for name in names.values())
+    assert all(re.fullmatch(r"(sobstat|vega-[0-9a-f]{8})-[0-9a-f]{8}\.(css|js)", name) for name in names.values())
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert sorted(before) == sorted(names.values())
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_200_000
     assert write_assets(tmp_path) == names
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
-    damaged = tmp_path / names["sobstat.css"]
-    damaged.write_text("x")
-    write_assets(tmp_path)
-    assert len(damaged.read_text()) > 1000
+    for name in ("sobstat.css", "vega.js"):
+        damaged = tmp_path / names[name]
+        damaged.write_text("x")
+        assert write_assets(tmp_path) == names
+        assert len(damaged.read_text()) > 1000
+
+
+def test_the_vega_bundle_is_made_again_only_where_it_is_missing_or_of_other_parts(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(assets, "_vega_bundle", lambda: made.append(1) or "bundle")
+    first = write_assets(tmp_path)
+    assert write_assets(tmp_path) == first
+    assert len(made) == 1
+    monkeypatch.setattr(assets, "_statement", lambda: "another")
+    assert write_assets(tmp_path)["vega.js"] != first["vega.js"]
+    assert len(made) == 2
 
 
 def page_files(site: Path) -> list[Path]:

@@ -23,43 +23,66 @@ STYLES = ("tokens", "page", "figures", "tables", "drilldown", "front", "status",
 SCRIPTS = ("sobstat", "months")
 
 
-@cache
-def vega_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one classic script, which only says `sobstatVega = {embed, …}`.
+def _own() -> dict[str, str]:
+    """Style and script, by their logical names."""
+    static = files("sobstat").joinpath("static")
+    style = "\n".join(static.joinpath("style", f"{part}.css").read_text("utf-8") for part in STYLES)
+    script = "\n".join(static.joinpath(f"{part}.js").read_text("utf-8") for part in SCRIPTS)
+    return {STYLE: style, SCRIPT: script}
 
-    With them stands what all charts share: how they look, Swedish numbers and months, and the county map.
+
+@cache
+def _statement() -> str:
+    """What the bundle says: how to embed a chart, and what all charts share, which is how they look, Swedish numbers
+    and months, and the county map.
     """
     locale = vega_locale()
     shared = {"formatLocale": locale["number"], "timeFormatLocale": locale["time"]}
     shared |= {"config": theme()["config"], "datasets": {MAP: topology()}}
     told = json.dumps(shared, ensure_ascii=False, separators=(",", ":"))
-    bundle = vl_convert.javascript_bundle(f"window.sobstatVega = {{embed: vegaEmbed, ...{told}}};")
-    return f"(() => {{\n{bundle}\n}})();\n"
+    return f"window.sobstatVega = {{embed: vegaEmbed, ...{told}}};"
+
+
+@cache
+def _vega_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one classic script, which only says `sobstatVega = {embed, …}`."""
+    return f"(() => {{\n{vl_convert.javascript_bundle(_statement())}\n}})();\n"
 
 
 def contents() -> dict[str, str]:
     """Every asset's text, by its logical name."""
-    static = files("sobstat").joinpath("static")
-    style = "\n".join(static.joinpath("style", f"{part}.css").read_text("utf-8") for part in STYLES)
-    script = "\n".join(static.joinpath(f"{part}.js").read_text("utf-8") for part in SCRIPTS)
-    return {STYLE: style, SCRIPT: script, VEGA: vega_bundle()}
+    return _own() | {VEGA: _vega_bundle()}
 
 
 def write_assets(folder: Path) -> dict[str, str]:
     """Write the assets to `folder` under names that hold their hash; returns logical name → file name.
 
-    A file that is there with the same bytes is left alone; another is replaced whole.
+    A file that is there with the same bytes is left alone; another is replaced whole. To make the Vega bundle takes
+    seconds: its name holds the hash of what it is made of too, by which one that is there, undamaged, is found.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = {}
-    for name, text in contents().items():
-        data = text.encode("utf-8")
-        stem, suffix = name.rsplit(".", 1)
-        names[name] = f"{stem}-{sha256(data).hexdigest()[:8]}.{suffix}"
-        path = folder / names[name]
-        if not path.is_file() or path.read_bytes() != data:
-            _write(path, data)
-    return names
+    names = {name: _keep(folder, name, text.encode()) for name, text in _own().items()}
+    parts = f"vega-{_short_hash(f'{vl_convert.__version__} {_statement()}'.encode())}.js"
+    there = (path for path in sorted(folder.glob(parts.replace(".", "-*."))) if path.is_file())
+    whole = (path.name for path in there if path.name == _named(parts, path.read_bytes()))
+    return names | {VEGA: next(whole, None) or _keep(folder, parts, _vega_bundle().encode())}
+
+
+def _short_hash(data: bytes) -> str:
+    return sha256(data).hexdigest()[:8]
+
+
+def _named(name: str, data: bytes) -> str:
+    stem, suffix = name.rsplit(".", 1)
+    return f"{stem}-{_short_hash(data)}.{suffix}"
+
+
+def _keep(folder: Path, name: str, data: bytes) -> str:
+    """Have the asset in the folder; returns its file's name."""
+    path = folder / _named(name, data)
+    if not path.is_file() or path.read_bytes() != data:
+        _write(path, data)
+    return path.name
 
 
 def _write(path: Path, data: bytes) -> None:
