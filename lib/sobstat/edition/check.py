@@ -18,6 +18,7 @@ from sobstat.edition.front import FRONT
 from sobstat.edition.manifest import MANIFEST, parameters
 from sobstat.edition.pages import INFORMATION
 from sobstat.edition.plan import Edition, Page
+from sobstat.edition.workers import Progress
 from sobstat.errors import ReportError
 from sobstat.open_data.archive import ABOUT
 from sobstat.open_data.catalogue import CATALOGUE
@@ -45,27 +46,37 @@ class Result:
     facts: dict[str, int] = field(default_factory=dict)
 
 
-def check_edition(build: Path, edition: Edition, site: Path, max_page_kb: int = 300) -> dict[str, dict[str, int]]:
+def check_edition(
+    build: Path,
+    edition: Edition,
+    site: Path,
+    max_page_kb: int = 300,
+    progress: Progress = lambda step, done, total: None,
+) -> dict[str, dict[str, int]]:
     """Let a built edition pass every gate; returns each gate's facts.
 
     Raises ReportError that lists every fault of all gates. A gate must not repeat a figure in its faults: they are
     printed, kept in the run report and mailed.
     """
     gates = {
-        "complete": _complete(build, edition),
-        "pages": _pages(build, site, max_page_kb),
-        "agreement": Result(disagreements(build, parameters(edition))),
-        "copies": Result(differing_copies(build)),
-        "disclosure": _disclosure(build, edition),
+        "complete": lambda: _complete(build, edition),
+        "pages": lambda: _pages(build, site, max_page_kb),
+        "agreement": lambda: Result(disagreements(build, parameters(edition))),
+        "copies": lambda: Result(differing_copies(build)),
+        "disclosure": lambda: _disclosure(build, edition),
     }
-    for name, result in gates.items():
+    results = {}
+    for done, (name, gate) in enumerate(gates.items()):
+        progress("Checking the edition", done, len(gates))
+        results[name] = result = gate()
         outcome, level = ("failed", logging.ERROR) if result.faults else ("passed", logging.INFO)
         event(f"gate {outcome}", level, gate=name, faults=len(result.faults), **result.facts)
-    faults = [fault for result in gates.values() for fault in result.faults]
+    progress("Checking the edition", len(gates), len(gates))
+    faults = [fault for result in results.values() for fault in result.faults]
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise ReportError(f"The edition {edition.month} has {len(faults)} fault(s) and was not published.\n{listed}")
-    return {name: result.facts for name, result in gates.items()}
+    return {name: result.facts for name, result in results.items()}
 
 
 def _complete(build: Path, edition: Edition) -> Result:

@@ -116,7 +116,7 @@ def publish(
                 write_information(build, edition, assets, warehouse)
                 describe_edition(build, edition)
                 write_whole(build / "index.html", render_edition_index(edition, assets, read_tables(build, edition)))
-                run.gates = check_edition(build, edition, site, params.max_page_kb) | {"choice": mask.facts()}
+                run.gates = check_edition(build, edition, site, params.max_page_kb, progress) | {"choice": mask.facts()}
                 write_manifest(build, edition, origin, [site / "assets" / name for name in assets.values()])
                 published.keep(site, build, identity)
             former = keep_former(site, edition, editions[str(month)]) if replace is not None else {}
