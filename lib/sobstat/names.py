@@ -52,4 +52,6 @@ def as_cell(text: str) -> str:
 
 def from_cell(text: str) -> str:
     """The text that `as_cell` wrote."""
+    if "'" not in text:  # as in hardly any
+        return text
     return re.sub(r"(^|;)'(?='*\s*[=+\-@＝＋－＠])", r"\1", text)

@@ -98,11 +98,13 @@ class Knowledge:
             doubtful = measure.id == PLACED and bool(names_of(group) & PERSONAL)
             nested = [time for time in cells if str(time.last) == self._last]
             inner: Period | None = None
-            for outer in sorted(nested, key=lambda time: len(time.months)):
+            months = sorted(time for time in cells if time.first == time.last)
+            for outer in sorted(nested, key=lambda time: time.last - time.first):
                 if outer.first < outer.last:
-                    months = [Period(m, m) for m in outer.months if inner is None or m < inner.first]
-                    parts = [cells[month] for month in months if month in cells]
-                    self._connect_period(measure, cells[outer], inner and cells[inner], parts, doubtful, len(months))
+                    until = inner.first if inner else outer.last + 1
+                    parts = [cells[month] for month in months if outer.first <= month.first < until]
+                    wanted = until - outer.first
+                    self._connect_period(measure, cells[outer], inner and cells[inner], parts, doubtful, wanted)
                 inner = outer
 
     def _connect_period(
