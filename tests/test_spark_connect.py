@@ -89,6 +89,14 @@ def test_sessions_have_views_and_tables_of_their_own(server, months):
         assert [con.execute("SELECT n FROM antal").fetchall() for con in (one, other)] == [[(1,)], [(2,)]]
 
 
+def test_a_local_session_may_be_started_beside(server, months):
+    """Spark refuses one in a process that it takes for a client and no more."""
+    from pyspark.sql import is_remote
+
+    with open_warehouse(months[0], server):
+        assert not is_remote()
+
+
 def test_the_same_load(server, tmp_path, monkeypatch):
     monkeypatch.setenv(KEY_VARIABLE, "5b" * 32)
     extract, folder, file = write_extract(EXTRACT, tmp_path / "in"), tmp_path / "lager", tmp_path / "w.duckdb"
