@@ -150,11 +150,13 @@ def _start() -> SparkSession:
 def _connect(address: str) -> SparkSession:
     """A session of its own on a Spark Connect server; raises SobstatError if none answers.
 
-    Left alone, a client waits ten minutes for a server that is not there, or no longer.
+    Left alone, a client waits ten minutes for a server that is not there, or no longer. It is made by its own class:
+    the common one notes in the environment that there is no local session in this process from now on.
     """
     from grpc import FutureTimeoutError, channel_ready_future
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession as Client
 
     channel = DefaultChannelBuilder(address).toChannel()
     try:
@@ -165,7 +167,7 @@ def _connect(address: str) -> SparkSession:
         ) from error
     finally:
         channel.close()
-    session = SparkSession.builder.appName("sobstat").remote(address).create()
+    session = Client.builder.appName("sobstat").remote(address).create()
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
     return session
 
