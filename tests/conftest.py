@@ -20,8 +20,9 @@ addEventListener("securitypolicyviolation",
 
 # Begun first, so that no process is left alone with one of them at the end.
 LONGEST = [
-    *("test_spark_connect", "test_counting", "test_load_on_spark"),
-    *("test_versions", "test_kills", "test_failures", "test_revision", "test_disclosure", "test_browser"),
+    *("test_counting", "test_spark_connect", "test_failures", "test_browser", "test_invariants", "test_edition"),
+    *("test_kernels", "test_disclosure", "test_versions", "test_load_on_spark", "test_interrupted_load", "test_kills"),
+    *("test_hostile_names", "test_cli", "test_notebooks", "test_agreement"),
 ]
 
 
