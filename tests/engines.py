@@ -9,10 +9,12 @@ from absent import go_without
 from sobstat.folder import export, tables
 from sobstat.warehouse import attach, session
 
-# Small data on few cores: what Spark compiles and plans anew for each query costs more than it gains.
+# Small data on few cores: what Spark compiles and plans anew for each query costs more than it gains. What Java has
+# compiled is kept: with the little room that its first level has by default it is thrown away, and compiled again.
 SMALL = (
     "-Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN "
-    "-Dspark.sql.adaptive.enabled=false -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmn200m"
+    "-Dspark.sql.adaptive.enabled=false "
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xmn200m"
 )
 ONE_TASK = {"spark.master": "local[1]", "spark.sql.shuffle.partitions": "1"}
 
