@@ -175,6 +175,8 @@ def test_what_is_no_server_is_told_soon(monkeypatch, months):
 
 
 def test_a_wrong_token_is_told_and_not_repeated(server, months):
+    from pyspark.sql.connect.session import SparkSession
+
     address = server.partition("/;")[0]
     with (
         pytest.raises(SobstatError, match=rf"^The engine {address} does not start \([^<].*\)$") as refused,
@@ -182,6 +184,7 @@ def test_a_wrong_token_is_told_and_not_repeated(server, months):
     ):
         pass
     assert "hemlig" not in str(refused.value)
+    assert SparkSession.getActiveSession() is None  # nor when the process ends
 
 
 def test_what_it_cannot_do_is_told(server, months):

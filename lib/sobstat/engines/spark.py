@@ -167,8 +167,13 @@ def _connect(address: str) -> SparkSession:
         ) from error
     finally:
         channel.close()
-    session = Client.builder.appName("sobstat").remote(address).create()
+    session = Client.builder.remote(address).create()
     session.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES)])
+    try:
+        session.conf.get("spark.sql.session.timeZone")  # the first that it asks the server
+    except PySparkException:
+        session.client.close()  # or it asks again when the process ends, which then takes minutes
+        raise
     return session
 
 
