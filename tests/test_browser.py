@@ -66,22 +66,28 @@ def test_charts_are_upgraded_and_described(open_page):
     assert "måndag" in tooltip.inner_text()
 
 
-def with_chart(site, chart) -> Path:
-    """A report's page with another chart for its weekdays."""
-    html = (site / REPORT).read_text("utf-8")
-    before, start, rest = html.partition('<section id="per-veckodag"')
-    spec = str(script_json(specification(chart.properties(description="x"))))
-    rest = re.sub(r"(vega-spec\">).*?(?=</script>)", lambda found: found[1] + spec, rest, count=1)
+@pytest.fixture
+def with_chart(site):
+    """Makes a report's page with another chart for its weekdays, for as long as the test runs."""
     page = (site / REPORT).with_name("annat-diagram.html")
-    page.write_text(before + start + rest, encoding="utf-8")
-    return page
+
+    def make(chart) -> Path:
+        html = (site / REPORT).read_text("utf-8")
+        before, start, rest = html.partition('<section id="per-veckodag"')
+        spec = str(script_json(specification(chart.properties(description="x"))))
+        rest = re.sub(r"(vega-spec\">).*?(?=</script>)", lambda found: found[1] + spec, rest, count=1)
+        page.write_text(before + start + rest, encoding="utf-8")
+        return page
+
+    yield make
+    page.unlink()
 
 
-def test_months_are_chosen_in_menus_as_with_the_pointer(open_page, site):
+def test_months_are_chosen_in_menus_as_with_the_pointer(open_page, with_chart):
     months = [str(Month(2023, 1) + n) for n in range(34)]
     table = pd.DataFrame({"manad": months, "startade": range(34)})
     lines = alt.Chart(table).mark_line().encode(charts.month_axis(), charts.amounts(alt.Y, table, "startade"))
-    page = open_page(with_chart(site, charts.over_time(lines)))
+    page = open_page(with_chart(charts.over_time(lines)))
     figure = page.locator("#per-veckodag")
     first, last = figure.get_by_label("Från"), figure.get_by_label("Till")
     chosen = [menu.locator("option:checked").inner_text() for menu in (first, last)]
@@ -101,9 +107,9 @@ def test_months_are_chosen_in_menus_as_with_the_pointer(open_page, site):
     assert last.locator("option:checked").inner_text() != "oktober 2025"
 
 
-def test_a_county_on_a_map_leads_to_its_page(open_page, site):
+def test_a_county_on_a_map_leads_to_its_page(open_page, with_chart):
     table = pd.DataFrame({"lan_kod": ["12"], "lan": ["Skåne län"], "startade": [3]})
-    page = open_page(with_chart(site, charts.county_circles(table, "startade", ["lan"])))
+    page = open_page(with_chart(charts.county_circles(table, "startade", ["lan"])))
     county = page.locator("#per-veckodag .live .layer_1_marks path")
     county.hover()
     assert "leads" in page.locator("#per-veckodag .chart").get_attribute("class")
