@@ -62,10 +62,10 @@ def write_assets(folder: Path) -> dict[str, str]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = {name: _keep(folder, name, text.encode()) for name, text in _own().items()}
-    parts = f"vega-{_short_hash(f'{vl_convert.__version__} {_statement()}'.encode())}.js"
-    there = (path for path in sorted(folder.glob(parts.replace(".", "-*."))) if path.is_file())
-    whole = (path.name for path in there if path.name == _named(parts, path.read_bytes()))
-    return names | {VEGA: next(whole, None) or _keep(folder, parts, _vega_bundle().encode())}
+    stem = f"vega-{_short_hash(f'{vl_convert.__version__} {_statement()}'.encode())}"
+    there = (path for path in sorted(folder.glob(f"{stem}-*.js")) if path.is_file())
+    whole = (path.name for path in there if path.name == _named(f"{stem}.js", path.read_bytes()))
+    return names | {VEGA: next(whole, None) or _keep(folder, f"{stem}.js", _vega_bundle().encode())}
 
 
 def _short_hash(data: bytes) -> str:
