@@ -86,6 +86,7 @@ def test_month_of_a_time(figures):
     }
     started = {row["manad"]: row["startade"] for row in report.table("per-manad") if row["startade"]}
     assert started == {month: len(times) for month, times in months.items()}
+    assert [row["pagaende"] for row in report.table("pagaende-over-tid")][-3:] == [6, 9, 12]
     for month in ("2025-09", "2025-10"):
         rows = log.open(month, month).table(MOMENT_DRILL_DOWN)
         assert sorted(row["moment"] for row in rows if row["niva"] == "moment") == sorted(months[month])
