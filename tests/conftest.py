@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+from xdist.scheduler import LoadFileScheduling
 
 from absent import go_without
 from months import publish_months
@@ -17,6 +18,10 @@ VIOLATIONS = """
 addEventListener("securitypolicyviolation",
     event => console.error("policy", event.violatedDirective, event.blockedURI || "inline"))
 """
+
+# Each group's modules are run by one process, since what they share takes long to make.
+SHARE_A_SITE = ("test_browser", "test_attack", "test_agreement", "test_pages", "test_html")
+SHARE_TWO_MONTHS = ("test_versions", "test_revision", "test_open_data")
 
 # Begun first, so that no process is left alone with one of them at the end.
 LONGEST = [
@@ -38,6 +43,20 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
+class Together(LoadFileScheduling):
+    """Gives a module's tests to one process, and those of several modules that share something."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = super()._split_scope(nodeid)
+        groups = [group for group in (SHARE_A_SITE, SHARE_TWO_MONTHS) if Path(module).stem in group]
+        return " ".join(groups[0]) if groups else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""Publishing in no time: notebooks that open no report, and what readers find on the site that is made of them."""
+"""Publishing in no time: notebooks that open no report, so that nothing has to be hidden. And what readers find on the
+site that is made of them.
+"""
 
 import os
 from pathlib import Path
@@ -10,7 +12,7 @@ from sobstat.demo import write_demo
 from sobstat.edition.run import PARAMETERS
 from sobstat.load import load_extract
 
-PARAMS = "months: 2\nregions: [riket, gotland]\nnotebooks: {liten: {title: Liten}}\n"
+PARAMS = "months: 2\nmin_antal: 0\nregions: [riket, gotland]\nnotebooks: {liten: {title: Liten}}\n"
 
 
 def small_base(folder: Path) -> Path:

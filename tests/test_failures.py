@@ -63,7 +63,7 @@ def temporary(monkeypatch):
 
 
 def set_params(base: Path, text: str) -> None:
-    (base / "p.yml").write_text(f"months: 2\nregions: [riket]\n{text}", "utf-8")
+    (base / "p.yml").write_text(f"months: 2\nmin_antal: 0\nregions: [riket]\n{text}", "utf-8")
 
 
 def sobstat(base: Path, *arguments: str, before: tuple[str, ...] = (), **options) -> subprocess.CompletedProcess:

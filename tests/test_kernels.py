@@ -20,7 +20,7 @@ from dying import publish_once
 from small import small_base, small_notebook
 from sobstat.edition import kernels, workers
 from sobstat.edition.run import PARAMETERS, LocalKernelManager
-from sobstat.edition.server import serve
+from sobstat.edition.server import Orders
 from sobstat.edition.site import locked
 from sobstat.pseudonyms import KEY_VARIABLE
 
@@ -133,18 +133,13 @@ def test_a_forked_kernel_can_be_interrupted(tmp_path, monkeypatch):
     process.join()
 
 
-def test_hundreds_of_forks_leave_nothing_behind(tmp_path):
+def test_hundreds_of_forks_leave_nothing_behind():
     """Memory, open files and dead processes of the server stay as they were."""
     jobs = [SimpleNamespace(page=number) for number in range(300)]
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    arguments = (jobs, 2, False, sender, tmp_path, forking.look_at_the_server)
-    process = context.Process(target=serve, args=arguments)
-    with workers.server_environment(), sender:
-        process.start()
-    seen = [made.seconds for _, made in workers._received(receiver)]
-    process.join()
-    assert (process.exitcode, len(seen)) == (0, 300)
+    with workers.page_server() as server:
+        made = list(server.make(Orders(jobs, 2, False, "duckdb", forking.look_at_the_server)))
+    seen = [how.seconds for _, how in made]
+    assert len(seen) == 300
     files, memory, dead = (list(column) for column in zip(*seen, strict=True))
     assert min(files[-20:]) <= max(files[:20])  # the least: pipes of forks under way are open
     assert max(dead) <= 2

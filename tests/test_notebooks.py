@@ -91,7 +91,7 @@ def test_cells_are_short_and_free_of_plumbing(name):
 
 def test_they_run_as_they_are(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    write_demo(tmp_path / "in", arenden=3000, to_month="2025-10")
+    write_demo(tmp_path / "in", arenden=1000, to_month="2025-10")
     load_extract(tmp_path / "in", tmp_path / "data" / "sobstat.duckdb", now=datetime(2025, 11, 1, 5, tzinfo=UTC))
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", "-q", "notebooks"],

@@ -25,7 +25,7 @@ from sobstat.edition import run, server
 from sobstat.edition.assets import write_assets
 from sobstat.edition.plan import Edition, plan_pages
 from sobstat.edition.run import Job, make_page
-from sobstat.edition.workers import WORKERS, raise_failures, run_jobs, server_environment
+from sobstat.edition.workers import WORKERS, page_server, raise_failures, run_jobs, server_environment
 from sobstat.periods import months_ending
 from sobstat.regions import parse_region
 from sobstat.warehouse import holdings, shared
@@ -93,7 +93,12 @@ def timed(work: Callable[[], None]) -> float:
 
 def sobstat(jobs: list[Job]) -> float:
     """As the publisher makes them, its server's start included."""
-    return timed(lambda: raise_failures(run_jobs(jobs, lambda step, done, total: None)))
+
+    def work() -> None:
+        with page_server() as started:
+            raise_failures(run_jobs(started, jobs, lambda step, done, total: None))
+
+    return timed(work)
 
 
 def server_start(jobs: list[Job]) -> float:
@@ -103,7 +108,8 @@ def server_start(jobs: list[Job]) -> float:
     def made(_page, how: server.Made) -> None:
         started.append(time.perf_counter() - begin - how.seconds)
 
-    raise_failures(run_jobs(jobs[:1], lambda step, done, total: None, made=made))
+    with page_server() as ready:
+        raise_failures(run_jobs(ready, jobs[:1], lambda step, done, total: None, made=made))
     return started[0]
 
 

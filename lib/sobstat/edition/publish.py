@@ -25,7 +25,7 @@ from sobstat.edition.server import Made
 from sobstat.edition.spark_server import counted_on
 from sobstat.edition.told import tell_changes
 from sobstat.edition.versions import as_replacement, before, compared_with, folder_of, keep_former
-from sobstat.edition.workers import Progress, raise_failures, run_jobs
+from sobstat.edition.workers import PageServer, Progress, page_server, raise_failures, run_jobs
 from sobstat.engines import check_engine, without_token
 from sobstat.errors import ReportError, SobstatError, no_such
 from sobstat.files import public_files, write_whole
@@ -69,6 +69,7 @@ def publish(
     run = Record(str(site), str(month or ""), engine=without_token(engine))
     with recorded(run, runs_folder or published.runs_folder(site), tell), public_files(), ExitStack() as stack:
         check_engine(engine, warehouse)
+        server = stack.enter_context(page_server())
         for name in params.notebooks:
             check_notebook(notebooks / f"{name}.ipynb")
         held = holdings(warehouse)
@@ -108,7 +109,7 @@ def publish(
                     for page in pages
                 ]
                 mask = choose_mask(warehouse, edition.period, edition.thresholds, progress)
-                _make_pages(run, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
+                _make_pages(run, server, jobs, origin["notebooks"], params, warehouse, keep_going, progress)
                 since = folder_of(site, edition.earlier) if edition.earlier else None
                 tell_changes(build, edition, find_revision(build, edition, since, warehouse, progress))
                 if made_from(warehouse, notebooks, params.notebooks) != origin:
@@ -146,26 +147,27 @@ def rerun(
     if unknown := [name for name in only if name not in params.notebooks]:
         raise no_such("notebook", unknown[0], params.notebooks)
     chosen = list(only) or list(params.notebooks)
-    for name in chosen:
-        check_notebook(notebooks / f"{name}.ipynb")
-    held = holdings(warehouse)
-    _refuse_unless_held(held, period.last)
-    pages = [Page(name, params.notebooks[name].title, region) for region in regions for name in chosen]
-    edition = _plan(params, period, held, tuple(pages))
-    assets = contents()
-    target = out / f"{period.first}--{period.last}-ej-for-publicering"
-    jobs = [
-        Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, params.cell_timeout, adhoc=True)
-        for page in pages
-    ]
-    with counted_on(engine or params.engine, warehouse):
+    with page_server() as server, counted_on(engine or params.engine, warehouse):
+        for name in chosen:
+            check_notebook(notebooks / f"{name}.ipynb")
+        held = holdings(warehouse)
+        _refuse_unless_held(held, period.last)
+        pages = [Page(name, params.notebooks[name].title, region) for region in regions for name in chosen]
+        edition = _plan(params, period, held, tuple(pages))
+        assets = contents()
+        target = out / f"{period.first}--{period.last}-ej-for-publicering"
+        jobs = [
+            Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, params.cell_timeout, adhoc=True)
+            for page in pages
+        ]
         choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
-        raise_failures(run_jobs(jobs, progress))
+        raise_failures(run_jobs(server, jobs, progress))
     return [job.file for job in jobs]
 
 
 def _make_pages(
     run: Record,
+    server: PageServer,
     jobs: list[Job],
     notebooks: dict[str, str],
     params: EditionParams,
@@ -193,7 +195,7 @@ def _make_pages(
         made[page.address] = notebooks[f"{page.notebook}.ipynb"]
         write_whole(note, json.dumps(made))
 
-    failures = run_jobs(todo, progress, keep_going=keep_going, made=finished)
+    failures = run_jobs(server, todo, progress, keep_going=keep_going, made=finished)
     for failure in failures:
         run.failed(failure, command_for(failure.page, jobs[0].edition, params, warehouse, run.engine))
     raise_failures(failures)

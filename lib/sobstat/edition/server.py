@@ -1,6 +1,7 @@
 """The process that pages are made by: it imports what they need, once, and forks a process for each page.
 
-It has a single thread and nothing open, so that forking is safe, and ends with the publisher, and so do the pages.
+It starts as the publisher's work begins, and takes orders when it is ready. It has a single thread and nothing open, so
+that forking is safe, and ends with the publisher, and so do the pages.
 """
 
 import gc
@@ -12,7 +13,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
@@ -28,6 +29,7 @@ from sobstat.declarations import dimensions, measures, reports
 from sobstat.edition.exporter import export_body
 from sobstat.edition.kernels import can_fork, prepare_kernel
 from sobstat.edition.run import Job, PageFailed, make_page
+from sobstat.engines import ENGINE_VARIABLE
 from sobstat.figures.drawing import DRAWER_VARIABLE, serve_drawings
 from sobstat.figures.svg import specification
 from sobstat.files import to_csv
@@ -64,29 +66,40 @@ class Made:
     forked: bool
 
 
-def serve(
-    jobs: Iterable[Job],
-    count: int,
-    keep_going: bool,
-    results: Connection,
-    scratch: Path,
-    make: Callable[[Job], float] = make_page,
-) -> None:
-    """Make every page, `count` at a time, and send each with its Made or PageFailed; after a failure no other is
-    started, unless `keep_going`. Temporary files stand in `scratch`, which goes if the publisher is killed.
+@dataclass(frozen=True)
+class Orders:
+    """The pages to make, `count` at a time, what counts for them, and whether to go on when one fails."""
+
+    jobs: list[Job]
+    count: int
+    keep_going: bool
+    engine: str
+    make: Callable[[Job], float] = make_page
+
+
+def serve(orders: Connection, results: Connection, scratch: Path) -> None:
+    """Be ready for pages, take the Orders, make every page, and send each with its Made or PageFailed.
+
+    Temporary files stand in `scratch`, which goes if the publisher is killed.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the publisher's
-    os.environ.update(shared(count))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # kernels hear it
     _warm_up()
+    try:
+        with orders:
+            ordered = orders.recv()
+    except EOFError:
+        _leave([], scratch)
+    os.environ.update(shared(ordered.count) | {ENGINE_VARIABLE: ordered.engine})
     forking = can_fork()
     if forking:
-        _start_drawers(min(count, os.cpu_count() or 1), f"{scratch}/drawer")
+        _start_drawers(min(ordered.count, os.cpu_count() or 1), f"{scratch}/drawer")
     publisher = multiprocessing.parent_process().sentinel
-    todo, running = list(jobs), {}
+    todo, running = list(ordered.jobs), {}
     while todo or running:
-        while todo and len(running) < count:
+        while todo and len(running) < ordered.count:
             job = todo.pop(0)
-            process, outcome = _start(make, job, scratch, forking)
+            process, outcome = _start(ordered.make, job, scratch, forking)
             running[outcome] = job, process
         for ready in wait([publisher, *running]):
             if ready == publisher:
@@ -98,7 +111,7 @@ def serve(
                 outcome = PageFailed(job.page, None, "its process was killed (by the system, for lack of memory?)")
             ready.close()
             process.join()
-            if isinstance(outcome, PageFailed) and not keep_going:
+            if isinstance(outcome, PageFailed) and not ordered.keep_going:
                 todo.clear()
             results.send((job.page, outcome))
     gc.unfreeze()  # all of it is let go at the end, which DuckDB complains of otherwise

@@ -5,15 +5,18 @@ Publisher → server → a process for each page → its kernel. server.py and k
 
 import multiprocessing
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from sobstat.edition.plan import Page
 from sobstat.edition.run import Job, PageFailed
-from sobstat.edition.server import Made, serve
+from sobstat.edition.server import Made, Orders, serve
+from sobstat.engines import default_engine
 from sobstat.errors import ReportError, SobstatError
 from sobstat.pseudonyms import KEY_VARIABLE
 
@@ -28,7 +31,52 @@ QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 LONGEST_TEMPORARY = 107 - 32
 
 
+class PageServer:
+    """The process that pages are made by, as its publisher sees it."""
+
+    def __init__(self, process: BaseProcess, orders: Connection, results: Connection):
+        self._process, self._orders, self._results = process, orders, results
+
+    def make(self, orders: Orders) -> Iterator[tuple[Page, Made | PageFailed]]:
+        """What comes of each page; raises ReportError if the process is killed. It takes orders once."""
+        with suppress(BrokenPipeError):  # it was killed before: no results come then
+            self._orders.send(orders)
+        yield from received(self._results)
+        self._process.join()
+        if self._process.exitcode:
+            raise ReportError("The process that pages are made by was killed (by the system, for lack of memory?).")
+
+
+@contextmanager
+def page_server() -> Iterator[PageServer]:
+    """Start a server, which imports what pages need while its publisher prepares them; nothing of it is left at the
+    end, however it ends.
+
+    Raises SobstatError if TMPDIR is too long.
+    """
+    temporary = tempfile.gettempdir()
+    if len(os.fsencode(temporary)) > LONGEST_TEMPORARY:
+        raise SobstatError(
+            f"The folder for temporary files, {temporary}, has a path of too many characters for sockets in it. "
+            f"Let TMPDIR name one with at most {LONGEST_TEMPORARY} of them."
+        )
+    context = multiprocessing.get_context("spawn")
+    orders, giver = context.Pipe(duplex=False)
+    results, sender = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory(prefix="sobstat-", ignore_cleanup_errors=True) as scratch, giver, results:
+        process = context.Process(target=serve, args=(orders, sender, Path(scratch)))
+        with server_environment(), _unheard(signal.SIGINT), orders, sender:  # Ctrl-C is the publisher's
+            process.start()
+        try:
+            yield PageServer(process, giver, results)
+        finally:
+            process.kill()
+            process.join()
+            list(received(results))  # it ends when the last of the pages' processes has ended
+
+
 def run_jobs(
+    server: PageServer,
     jobs: list[Job],
     progress: Progress,
     *,
@@ -39,20 +87,19 @@ def run_jobs(
     """Make every page, several at a time, each in a process and kernel of its own; returns the failures.
 
     After the first one no other page is started, unless `keep_going`. `made` is told of each page that was made.
-    Raises ReportError if the process that pages are made by is killed, SobstatError if TMPDIR is too long.
+    Raises ReportError if the process that pages are made by is killed.
     """
     progress("Making pages", 0, len(jobs))
     failures: list[PageFailed] = []
     if not jobs:
         return failures
-    count = min(workers, len(jobs))
-    with _server(_longest_first(jobs), count, keep_going) as results:
-        for done, (page, outcome) in enumerate(results, 1):
-            if isinstance(outcome, PageFailed):
-                failures.append(outcome)
-            else:
-                made(page, outcome)
-            progress("Making pages", done, len(jobs))
+    orders = Orders(_longest_first(jobs), min(workers, len(jobs)), keep_going, default_engine())
+    for done, (page, outcome) in enumerate(server.make(orders), 1):
+        if isinstance(outcome, PageFailed):
+            failures.append(outcome)
+        else:
+            made(page, outcome)
+        progress("Making pages", done, len(jobs))
     return failures
 
 
@@ -70,33 +117,8 @@ def _longest_first(jobs: list[Job]) -> list[Job]:
     return sorted(jobs, key=lambda job: (bool(job.page.region.lan_kod), -len(job.period.months)))
 
 
-@contextmanager
-def _server(jobs: list[Job], count: int, keep_going: bool) -> Iterator[Iterator[tuple[Page, Made | PageFailed]]]:
-    """A server that makes the pages, and what comes of each; nothing of it is left at the end, however it ends."""
-    temporary = tempfile.gettempdir()
-    if len(os.fsencode(temporary)) > LONGEST_TEMPORARY:
-        raise SobstatError(
-            f"The folder for temporary files, {temporary}, has a path of too many characters for sockets in it. "
-            f"Let TMPDIR name one with at most {LONGEST_TEMPORARY} of them."
-        )
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory(prefix="sobstat-", ignore_cleanup_errors=True) as scratch, receiver:
-        server = context.Process(target=serve, args=(jobs, count, keep_going, sender, Path(scratch)))
-        with server_environment(), sender:
-            server.start()
-        try:
-            yield _received(receiver)
-            server.join()
-        finally:
-            server.kill()
-            server.join()
-            list(_received(receiver))  # it ends when the last of the pages' processes has ended
-    if server.exitcode:
-        raise ReportError("The process that pages are made by was killed (by the system, for lack of memory?).")
-
-
-def _received(results: Connection) -> Iterator[tuple[Page, Made | PageFailed]]:
+def received(results: Connection) -> Iterator[tuple[Page, Made | PageFailed]]:
+    """What comes through a connection until it ends."""
     try:
         while True:
             yield results.recv()
@@ -115,3 +137,13 @@ def server_environment() -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(kept)
+
+
+@contextmanager
+def _unheard(number: signal.Signals) -> Iterator[None]:
+    """What is started does not hear a signal until it says what to do then."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
