@@ -133,9 +133,11 @@ def _implied_zero(system: System) -> np.ndarray:
     nothing = np.zeros(len(system.counts))
     programme = _Programme(replace(system, counts=nothing, thresholds=nothing))
     zero, everything = system.counts == 0, np.ones(len(nothing), dtype=bool)
-    while (above := programme.reached(everything, RISE, zero)).any():
+    while True:
+        moves = programme.pull(everything, np.stack([zero, np.zeros_like(zero)]))
+        if not (above := zero & programme.proved(moves)[RISE]).any():
+            return zero
         zero &= ~above
-    return zero
 
 
 def _separate(system: System) -> list[np.ndarray]:
@@ -164,37 +166,40 @@ def _only(system: System, part: np.ndarray) -> System:
 
 def _choose(system: System, tell: Callable[[int], None]) -> np.ndarray:
     """The cells to hide, primary ones included; `tell` hears how many moves of them are not proved yet."""
-    programme = _Programme(system)
+    programme, chance = _Programme(system), np.random.default_rng(1)
     hidden, needed = system.primary, programme.needed
-    left = hidden & (needed > 0)
-    while left.any():
+    todo = _unproven(programme, hidden, hidden & (needed > 0), chance)
+    while todo.any():
         for way in (FALL, RISE):
-            todo = _unproven(programme, hidden, way, left[way])
-            left[way] = False
-            while todo.any():
-                tell(int(todo.sum() + left.sum()))
-                picked = _apart(system, todo, 1)
-                stuck = picked & ~programme.reached(hidden, way, picked)
-                todo = todo & (stuck | ~picked)
-                if not stuck.any():
-                    continue
-                served = _apart(system, stuck, 2)
-                more = programme.hide_for(hidden, way, served)
-                hidden = hidden | more
-                left |= more & (needed > 0)
-                todo = todo & ~served
-                if more.any():  # and may be enough for others
-                    todo = _unproven(programme, hidden, way, todo)
+            tell(int(todo.sum()))
+            pulled = np.zeros_like(todo)
+            pulled[way] = _apart(system, todo[way], 1)
+            todo = todo & ~programme.proved(programme.pull(hidden, pulled))
+            stuck = pulled[way] & todo[way]
+            if not stuck.any():
+                continue
+            served = _apart(system, stuck, 2)
+            more, moves = programme.hide_for(hidden, way, served)
+            hidden = hidden | more
+            todo[way] &= ~served
+            todo = (todo | more & (needed > 0)) & ~programme.proved(moves)
+            if more.any():  # and may be enough for others
+                todo = _unproven(programme, hidden, todo, chance)
     return hidden
 
 
-def _unproven(programme: "_Programme", hidden: np.ndarray, way: int, todo: np.ndarray) -> np.ndarray:
-    """Those of `todo` that are left when all are tried together, again and again for as long as that proves many."""
-    while todo.any():
-        reached = programme.reached(hidden, way, todo)
-        todo = todo & ~reached
-        if reached.sum() <= WORTHWHILE * todo.sum():
-            break
+def _unproven(programme: "_Programme", hidden: np.ndarray, todo: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Those of `todo` that are left when all are pulled at once, again and again for as long as that proves many.
+
+    Each has a weight of its own, so that one can win where two cannot, and what must rise and fall one way at a time.
+    """
+    many = True
+    while todo.any() and many:
+        rises = np.where(todo.all(axis=0), chance.random(todo.shape[1]) < 0.5, todo[RISE])
+        weights = chance.uniform(0.5, 1.5, todo.shape[1])
+        proved = todo & programme.proved(programme.pull(hidden, todo & np.stack([rises, ~rises]), weights))
+        todo = todo & ~proved
+        many = proved.sum() > WORTHWHILE * todo.sum()
     return todo
 
 
@@ -222,23 +227,30 @@ class _Programme:
         self._solver.passModel(model)
         self._columns = np.arange(matrix.shape[1], dtype=np.int32)
 
-    def reached(self, hidden: np.ndarray, way: int, todo: np.ndarray) -> np.ndarray:
-        """Those of `todo` that move as far as they need where all go as far as they can, and only hidden cells move."""
-        needed, (low, high) = self.needed[way], self._limits()
+    def pull(self, hidden: np.ndarray, pulled: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
+        """The moves when only hidden cells move, and those of `pulled` (one way each) as far as they need, or as they
+        can together.
+        """
+        low, high = self._limits()
         high[:, self._shown(hidden)] = 0
-        high[way, todo] = needed[todo]
-        cost = np.zeros_like(low)
-        cost[way, todo], cost[1 - way, todo] = -1, 1
-        moves = self._cheapest(cost, low, high, presolve=todo.sum() > MANY)
-        return todo & (moves[way] - moves[1 - way] >= needed - TOLERANCE)
+        high[pulled] = self.needed[pulled]
+        cost = (pulled[::-1].astype(float) - pulled) * weights
+        return self._cheapest(cost, low, high, presolve=pulled.sum() > MANY)
 
-    def hide_for(self, hidden: np.ndarray, way: int, picked: np.ndarray) -> np.ndarray:
-        """The shown cells that differ in the cheapest table in which every picked cell moves as far as it needs."""
+    def proved(self, moves: np.ndarray) -> np.ndarray:
+        """How cells move as far as they need."""
+        net = moves[RISE] - moves[FALL]
+        return np.stack([net, -net]) >= self.needed - TOLERANCE
+
+    def hide_for(self, hidden: np.ndarray, way: int, picked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The shown cells that differ in the cheapest table in which every picked cell moves as far as it needs, and
+        all moves of that table.
+        """
         shown, (low, high) = self._shown(hidden), self._limits()
         low[way, picked] = self.needed[way, picked]
         high[1 - way, picked] = 0
         moves = self._cheapest(np.tile(np.where(shown, self._system.costs, 0), (2, 1)), low, high)
-        return shown & (moves.sum(axis=0) > TOLERANCE)
+        return shown & (moves.sum(axis=0) > TOLERANCE), moves
 
     def _shown(self, hidden: np.ndarray) -> np.ndarray:
         return self._system.published & ~hidden
