@@ -22,6 +22,7 @@ from sobstat.edition import kernels, workers
 from sobstat.edition.run import PARAMETERS, LocalKernelManager
 from sobstat.edition.server import Orders
 from sobstat.edition.site import locked
+from sobstat.errors import ReportError
 from sobstat.pseudonyms import KEY_VARIABLE
 
 # What a kernel is, for the tests to look at: it is written beside the notebook.
@@ -144,6 +145,32 @@ def test_hundreds_of_forks_leave_nothing_behind():
     assert min(files[-20:]) <= max(files[:20])  # the least: pipes of forks under way are open
     assert max(dead) <= 2
     assert memory[-1] - memory[20] < 2_000_000
+
+
+def test_a_server_that_is_killed_before_it_has_orders_is_told():
+    with workers.page_server() as server:
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        with pytest.raises(ReportError, match=r"was killed \(by the system"):
+            list(server.make(Orders([], 1, False, "duckdb")))
+
+
+# A publisher that is killed as soon as its server has been started.
+KILLED_EARLY = """
+import multiprocessing, os, signal
+from sobstat.edition.workers import page_server
+with page_server():
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_server_ends_with_a_publisher_that_is_killed_before_it_gives_orders(temporary):
+    publisher = subprocess.Popen([sys.executable, "-c", KILLED_EARLY], stdout=subprocess.PIPE, text=True)
+    server = int(publisher.stdout.readline())
+    assert publisher.wait() == -signal.SIGKILL
+    wait_for(lambda: not psutil.pid_exists(server) and not os.listdir(temporary))
 
 
 @pytest.mark.parametrize(("length", "code"), [(workers.LONGEST_TEMPORARY, 0), (workers.LONGEST_TEMPORARY + 1, 2)])

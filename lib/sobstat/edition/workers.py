@@ -41,7 +41,7 @@ class PageServer:
         """What comes of each page; raises ReportError if the process is killed. It takes orders once."""
         with suppress(BrokenPipeError):  # it was killed before: no results come then
             self._orders.send(orders)
-        yield from received(self._results)
+        yield from _received(self._results)
         self._process.join()
         if self._process.exitcode:
             raise ReportError("The process that pages are made by was killed (by the system, for lack of memory?).")
@@ -72,7 +72,7 @@ def page_server() -> Iterator[PageServer]:
         finally:
             process.kill()
             process.join()
-            list(received(results))  # it ends when the last of the pages' processes has ended
+            list(_received(results))  # it ends when the last of the pages' processes has ended
 
 
 def run_jobs(
@@ -117,8 +117,7 @@ def _longest_first(jobs: list[Job]) -> list[Job]:
     return sorted(jobs, key=lambda job: (bool(job.page.region.lan_kod), -len(job.period.months)))
 
 
-def received(results: Connection) -> Iterator[tuple[Page, Made | PageFailed]]:
-    """What comes through a connection until it ends."""
+def _received(results: Connection) -> Iterator[tuple[Page, Made | PageFailed]]:
     try:
         while True:
             yield results.recv()
