@@ -147,7 +147,7 @@ def rerun(
     if unknown := [name for name in only if name not in params.notebooks]:
         raise no_such("notebook", unknown[0], params.notebooks)
     chosen = list(only) or list(params.notebooks)
-    with page_server() as server, counted_on(engine or params.engine, warehouse):
+    with page_server() as server:
         for name in chosen:
             check_notebook(notebooks / f"{name}.ipynb")
         held = holdings(warehouse)
@@ -160,8 +160,9 @@ def rerun(
             Job(page, edition, *_paths(notebooks, page, warehouse), target, assets, params.cell_timeout, adhoc=True)
             for page in pages
         ]
-        choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
-        raise_failures(run_jobs(server, jobs, progress))
+        with counted_on(engine or params.engine, warehouse):
+            choose_mask(warehouse, period, params.thresholds, progress)  # once, not in every kernel
+            raise_failures(run_jobs(server, jobs, progress))
     return [job.file for job in jobs]
 
 
