@@ -17,7 +17,7 @@ from extracts import COLUMNS, Library, in_any_order, load, make_extract, shown
 from reference import COLUMNS as LEVEL_COLUMNS
 from reference import Reference, read_log
 
-EXAMPLES = int(os.environ.get("SOBSTAT_EXAMPLES", 25))
+EXAMPLES = int(os.environ.get("SOBSTAT_EXAMPLES", 15))
 
 
 def logs(share: float, *strategies):
